@@ -1,0 +1,1 @@
+"""The networks that the papers propose, and the blocks they share."""

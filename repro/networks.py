@@ -1,0 +1,69 @@
+"""The one list of what can be trained: a network's name and the address of its class."""
+
+import difflib
+import inspect
+import pkgutil
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
+
+# To add a network: one file with its class, one line here. A class need not be importable where torch is not installed;
+# an address is looked up when the network is built, never before.
+NETWORKS: dict[str, str] = {
+    # paper 1
+    "attention_unet": "repro.models.attention_unet:AttentionUNet",
+    "deeplabv3plus": "baselines.deeplabv3plus:FaithfulDeepLabV3Plus",
+    "fcn": "baselines.fcn:DilatedFCN",
+    "fcn8s": "baselines.fcn:FCN8s",
+    "oktay_attention_unet": "baselines.oktay_attention_unet:OktayAttentionUNet",
+    "pspnet": "baselines.pspnet:DilatedPSPNet",
+    "segnet": "baselines.segnet:SegNet",
+    "unet": "baselines.unet:PlainUNet",
+    "unetplusplus": "baselines.unetplusplus:NestedUNet",
+    # paper 2
+    "deeplabv3": "baselines.deeplabv3:FaithfulDeepLabV3",
+}
+
+
+def network_class(name: str) -> type:
+    """Return the class behind a name of `NETWORKS`.
+
+    Raises:
+        ValueError: no network has that name; the sentence gives the nearest ones.
+    """
+    if name not in NETWORKS:
+        raise ValueError(f"No network is called {name!r}{_nearest(name, NETWORKS)}.")
+    return pkgutil.resolve_name(NETWORKS[name])
+
+
+def build(name: str, *, classes: int, in_channels: int = 3, **options: object) -> "nn.Module":
+    """Return a network with random weights that takes (N, in_channels, H, W) images of any size.
+
+    One whose `stride` is above 1 comes wrapped in `AnySize`, which pads the image and crops the logits.
+
+    Args:
+        name: a key of `NETWORKS`.
+        classes: how many channels the logits have, at least 1.
+        in_channels: how many channels the image has.
+        options: of the network's constructor.
+
+    Raises:
+        ValueError: unknown name, or an option that the constructor does not take.
+    """
+    from repro.models.any_size import AnySize  # torch takes seconds to import; the list itself must not
+
+    constructor = network_class(name)
+    known = inspect.signature(constructor).parameters
+    for option in options:
+        if option not in known:
+            raise ValueError(f"Network {name!r} has no option {option!r}{_nearest(option, known)}.")
+    network = constructor(in_channels=in_channels, classes=classes, **options)
+    stride = getattr(network, "stride", 1)
+    return AnySize(network, stride=stride) if stride > 1 else network
+
+
+def _nearest(word: str, known) -> str:
+    """Return the end of a sentence that names what the caller may have meant."""
+    near = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(near)}?"[:-1] if near else f"; there are {', '.join(known)}"
