@@ -67,6 +67,7 @@ class Row:
     reported: dict[str, str] = field(default_factory=dict)  # column name -> the printed string, "76.5"
     extra: bool = False  # not in the paper: shown below a rule
     ablation: bool = False  # trained only with --ablations
+    untrained: bool = False  # no parameters: evaluated only, and its run holds no training
     why: str = ""  # encoder and weights with the reason, or why there is no network
 
 
@@ -289,6 +290,11 @@ class Suite:
     data: dict[str, Stand]  # paper's data set -> what stands for it
     changes: dict[str, object] = field(default_factory=dict)  # recipe fields replaced, shown above the tables
     options: dict[str, dict[str, object]] = field(default_factory=dict)  # network -> constructor options replaced
-    table_changes: dict[str, dict[str, object]] = field(default_factory=dict)  # table id -> recipe fields replaced
+    table_changes: dict[str, dict[str, object]] = field(default_factory=dict)  # glob of table ids -> recipe fields
+    row_changes: dict[str, dict[str, object]] = field(default_factory=dict)  # glob of "table/row" -> recipe fields that
+    # replace even the row's own ("paper1_figure2/*" -> {"epochs": 12})
+    seeds: tuple[int, ...] = (0,)  # trained when --seeds is not given
+    epochs: int | None = None  # set by --epochs: the suite is then a reduced one
+    limit: int | None = None  # set by --limit, likewise: so many training images, spread evenly over the list
     toy: bool = False  # generated data: nothing is judged and nothing is published
     why: str = ""  # the reason for what is replaced, one sentence

@@ -1,0 +1,239 @@
+"""Declarations × suite → the runs that fill its cells, each with its id."""
+
+import dataclasses
+import difflib
+import fnmatch
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from repro.papers import PAPERS
+from repro.papers.spec import Column, FactTable, Figure, Paper, Reading, Recipe, Row, Stand, Suite, Table
+from repro.papers.suites import SUITES
+
+REVISIONS: dict[str, int] = {}  # network, data set or loss -> its revision where a fix changed what its runs mean
+
+_UNTRAINED = {  # of a system without parameters only the sizes of the evaluation can change a score
+    "weights": "none", "loss": "none", "alpha": None, "class_weights": None, "auxiliary_weights": (), "optimiser": "none",
+    "learning_rate": 0.0, "final_learning_rate": None, "schedule": None, "weight_decay": None, "epochs": 0, "batch": 1,
+    "micro_batch": None, "crop": None, "augmentations": (), "patience": None, "precision": "float32", "averaging": None,
+    "window": None,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """A list of images of a data set: "train", "selection" or "report", and how many of them at most."""
+
+    data: str
+    list: str
+    limit: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Exactly what can change a score. Device, workers, paths, commit, row and suite are not in it."""
+
+    network: str
+    options: dict[str, object] = field(default_factory=dict)
+    train: Split
+    test: Split
+    recipe: Recipe
+    seed: int = 0
+
+    @property
+    def trained(self) -> bool:
+        """Whether there is anything to train; a floor or a classical method is evaluated only."""
+        return self.recipe.epochs > 0
+
+    def identity(self) -> dict:
+        """Return the JSON object whose hash is the id: fields at "off" (None, False, ()) are left out."""
+        identity = _without_off(dataclasses.asdict(self))
+        names = (self.network, self.train.data, self.test.data, self.recipe.loss)
+        revisions = {name: REVISIONS[name] for name in names if REVISIONS.get(name, 1) != 1}
+        return identity | ({"revisions": revisions} if revisions else {})
+
+    @property
+    def id(self) -> str:
+        """Twelve hex digits of the SHA-256 of the identity's canonical JSON (sorted keys, no spaces)."""
+        canonical = json.dumps(self.identity(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def from_identity(identity: dict) -> Run:
+    """Return the run that `identity` describes: the inverse of `Run.identity`, whatever fields were off.
+
+    Raises:
+        ValueError: a field this version does not know.
+    """
+    fields = {name: value for name, value in identity.items() if name != "revisions"}
+    recipe = {name: tuple(value) if isinstance(value, list) else value for name, value in fields["recipe"].items()}
+    try:
+        splits = {name: Split(**fields[name]) for name in ("train", "test")}
+        return Run(**(fields | splits | {"recipe": Recipe(**recipe)}))
+    except TypeError as error:
+        raise ValueError(f"this run was made by another version of the suite: {error}") from None
+
+
+def _without_off(value):
+    """`value` as JSON: None, False and () are left out of every mapping."""
+    if isinstance(value, dict):
+        kept = {str(key): _without_off(item) for key, item in value.items()}
+        return {key: item for key, item in kept.items() if item is not None and item is not False and item != []}
+    if isinstance(value, (list, tuple)):
+        return [_without_off(item) for item in value]
+    return value
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run with the cells that wait for it: `cells` are "table/row" names."""
+
+    run: Run
+    cells: tuple[str, ...]
+
+
+def exhibits() -> dict[str, Table | FactTable]:
+    """Return every table and figure by id, in the papers' order (figures are tables with a kind)."""
+    return {exhibit.id: exhibit for paper in PAPERS for exhibit in (*paper.tables, *paper.figures)}
+
+
+def paper_of(exhibit_id: str) -> Paper:
+    """Return the paper that declares a table or figure."""
+    return next(p for p in PAPERS if any(e.id == exhibit_id for e in (*p.tables, *p.figures)))
+
+
+def exhibit(name: str) -> Table | FactTable:
+    """Return one table or figure; ValueError with the nearest names if there is none of that name."""
+    return named("table or figure", name, exhibits())
+
+
+def named(kind: str, name: str, among: dict):
+    """Return `among[name]`; ValueError with the nearest names if it is not there."""
+    if name in among:
+        return among[name]
+    near = difflib.get_close_matches(name, among, n=3, cutoff=0.4) or sorted(among)
+    raise ValueError(f"there is no {kind} {name!r}; did you mean {' or '.join(near)}?")
+
+
+def suite(name: str) -> Suite:
+    """Return a suite by name, reduced where the name says so: "camvid-e4-n96" is camvid at 4 epochs and 96 images."""
+    match = re.fullmatch(r"(.+?)(?:-e(\d+))?(?:-n(\d+))?", name)
+    base, epochs, limit = match.groups()
+    return reduced(named("suite", base, SUITES), int(epochs) if epochs else None, int(limit) if limit else None)
+
+
+def reduced(of: Suite, epochs: int | None = None, limit: int | None = None) -> Suite:
+    """Return `of` with fewer epochs or training images, under a name of its own; unchanged without either."""
+    name = of.name + (f"-e{epochs}" if epochs else "") + (f"-n{limit}" if limit else "")
+    return replace(of, name=name, epochs=epochs, limit=limit)
+
+
+def is_reduced(of: Suite) -> bool:
+    """Whether a suite trains for fewer epochs or on fewer images than its declaration says."""
+    return of.epochs is not None or of.limit is not None
+
+
+def readings(table: Table, of: Suite, data: str) -> tuple[Reading | None, ...]:
+    """Return the readings of a table that a suite can give: the headline (None), and others on the paper's own data."""
+    return (None, *(table.readings if of.data[data].own else ()))
+
+
+def run_of(table: Table, row: Row, data: str, of: Suite, *, seed: int = 0, reading: Reading | None = None) -> Run | None:
+    """Return the run behind a row's cells on one of the paper's data sets, or None where suite or row has none."""
+    stand = of.data.get(data)
+    if stand is None or row.network is None:
+        return None
+    changes = (
+        of.changes | _matching(of.table_changes, table.id) | (reading.changes if reading else {})
+        | row.changes | _matching(of.row_changes, f"{table.id}/{row.name}")
+    )  # fmt: skip
+    recipe = replace(table.recipe, **changes)
+    limit = of.limit
+    if row.untrained:
+        recipe, seed = replace(recipe, **_UNTRAINED), 0
+    elif of.epochs is not None:
+        recipe = replace(recipe, epochs=of.epochs)
+    return Run(
+        network=row.network,
+        options=row.options | of.options.get(row.network, {}),
+        train=Split(data=stand.train, list="train", limit=limit),
+        test=Split(data=stand.test, list="report"),
+        recipe=recipe,
+        seed=seed,
+    )
+
+
+def _matching(changes: dict[str, dict], name: str) -> dict:
+    """The union of the changes whose glob matches `name`, later ones first to give way."""
+    merged: dict = {}
+    for glob, change in changes.items():
+        if fnmatch.fnmatchcase(name, glob):
+            merged |= change
+    return merged
+
+
+def stands(table: Table, of: Suite) -> dict[str, Stand]:
+    """Return the data sets behind a table's columns that the suite has, in column order."""
+    return {column.data: of.data[column.data] for column in table.columns if column.data in of.data}
+
+
+def headline_columns(table: Table) -> tuple[Column, ...]:
+    """Return the columns as the paper prints them, without other readings and our own extras."""
+    return tuple(column for column in table.columns if not column.extra and column.reading_of is None)
+
+
+def plan(of: Suite, *, only: str = "*", seeds: Sequence[int] | None = None, ablations: bool = False) -> list[Job]:
+    """Return a suite's runs, each once, in the order they are worth doing.
+
+    Seed 0 of every cell the papers print, then our own rows, then further seeds; longest first within each.
+
+    Raises:
+        ValueError: no table and row matches `only`.
+    """
+    rank: dict[str, tuple] = {}
+    runs: dict[str, Run] = {}
+    cells: dict[str, list[str]] = {}
+    matched = False
+    for seed in of.seeds if seeds is None else seeds:
+        for table, row, data, reading in _rows(of, ablations):
+            cell = f"{table.id}/{row.name}"
+            if not fnmatch.fnmatchcase(cell, only):
+                continue
+            matched = True
+            run = run_of(table, row, data, of, seed=seed, reading=reading)
+            if run is None:
+                continue
+            ours = row.extra or reading is not None or table.ablation or row.ablation
+            runs.setdefault(run.id, run)
+            cells.setdefault(run.id, []).append(cell)
+            order = (run.seed != 0, run.seed, ours, -run.recipe.epochs)
+            rank[run.id] = min(rank.get(run.id, order), order)
+    if not matched:
+        raise ValueError(f"--only {only!r} matches no table/row of suite {of.name}; tables: {', '.join(tables_of(of))}")
+    return [Job(runs[id], tuple(dict.fromkeys(cells[id]))) for id in sorted(runs, key=rank.__getitem__)]
+
+
+def _rows(of: Suite, ablations: bool) -> Iterator[tuple[Table, Row, str, Reading | None]]:
+    """Every (table, row, data, reading) a suite fills; ablations and other readings only if asked for."""
+    for table in exhibits().values():
+        if isinstance(table, FactTable) or (table.ablation and not ablations):
+            continue
+        for row in table.rows:
+            if row.ablation and not ablations:
+                continue
+            for data in stands(table, of):
+                for reading in readings(table, of, data) if ablations else (None,):
+                    yield table, row, data, reading
+
+
+def tables_of(of: Suite) -> list[str]:
+    """Return the ids of the tables and figures that a suite has data for."""
+    return [id for id, table in exhibits().items() if not isinstance(table, FactTable) and stands(table, of)]
+
+
+def is_figure(table: Table | FactTable) -> bool:
+    """Whether an exhibit is drawn, not only printed."""
+    return isinstance(table, Figure)
