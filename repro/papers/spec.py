@@ -172,7 +172,10 @@ class ConvergedBy:
 
 @dataclass(frozen=True, kw_only=True)
 class LossAt:
-    """The training loss is `loss` (within `within`) at `step`, and flat (slope within `within` a 1000 steps) from `flat_from`."""
+    """The training loss is `loss` (within `within`) at `step`, and flat from `flat_from` on.
+
+    Flat: its slope is within `within` a 1000 steps.
+    """
 
     figure: str
     row: str
@@ -208,12 +211,22 @@ class Faster:
     others: tuple[str, ...]
 
 
-Predicate = Above | Rising | ConvergedBy | LossAt | SmallGap | BackgroundAbove | Faster
+@dataclass(frozen=True, kw_only=True)
+class LowestLoss:
+    """At the end of training the loss of `row` on one curve is below that of every one of `others`."""
+
+    figure: str
+    row: str
+    others: tuple[str, ...]
+    curve: str  # "train_loss", "selection_loss" or "report_loss"
+
+
+Predicate = Above | Rising | ConvergedBy | LossAt | SmallGap | BackgroundAbove | Faster | LowestLoss
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A sentence of the paper as a predicate over cells. `text` is our paraphrase, `place` where the sentence stands."""
+    """A sentence of the paper as a predicate over cells: `text` is our paraphrase, `place` where it stands."""
 
     id: str
     text: str
@@ -234,12 +247,13 @@ class Deviation:
 
 @dataclass(frozen=True, kw_only=True)
 class Contradiction:
-    """A place where the paper contradicts itself, its data or the world, for its page; arithmetic lives in repro.audit."""
+    """A place where the paper contradicts itself, its data or the world; the arithmetic lives in repro.audit."""
 
     id: str
     place: str
     text: str
-    inputs: dict[str, str] = field(default_factory=dict)  # printed numbers the finding rests on
+    inputs: dict[str, str] = field(default_factory=dict)  # printed numbers the finding rests on: the string, or
+    # where it is declared ("paper1_table1/ours/mIoU"), since no number is typed twice
     source: str = ""
 
 
@@ -279,6 +293,8 @@ class Stand:
     test: str  # data set whose "report" list is scored
     name: str  # how people call it, "CamVid"
     own: bool = False  # it is the paper's own data set, so that its numbers stand beside the paper's
+    classes: dict[str, str] = field(default_factory=dict)  # the paper's class names -> this set's, where they differ
+    # (for columns that name classes, "iou:pole,person")
 
 
 @dataclass(frozen=True, kw_only=True)

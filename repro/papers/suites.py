@@ -1,0 +1,101 @@
+"""Which data stand behind the papers' tables in each suite, and what is replaced because they cannot give it."""
+
+from repro.papers.spec import Stand, Suite
+
+_CITYSCAPES = Stand(train="cityscapes", test="cityscapes", name="Cityscapes", own=True)
+_ISIC2017 = Stand(train="isic2017", test="isic2017", name="ISIC 2017", own=True)
+_ISIC2018 = Stand(train="isic2018", test="isic2018", name="ISIC 2018", own=True)
+_PH2 = Stand(train="isic2017", test="ph2", name="PH2, trained on ISIC 2017", own=True)
+_DRIVE = Stand(train="drive", test="drive", name="DRIVE", own=True)
+_CHASEDB1 = Stand(train="chasedb1", test="chasedb1", name="CHASE_DB1", own=True)
+_ISIC2017_256 = Stand(train="isic2017_256", test="isic2017_256", name="ISIC 2017 at 256x256")
+
+# Everything that makes the demo small, in one place. About 55 runs have to end within minutes on two cores.
+_DEMO_EPOCHS, _DEMO_LONG = 4, 8  # the second for the run of paper1_figure2 that is twice as long as the others
+_DEMO_CROP = (64, 128)  # of street scenes of 128x256, half of each side as in the paper
+_DEMO_SIZE = (64, 64)  # of lesions and fundus images
+_DEMO_ENCODER = {"encoder_name": "resnet18"}
+_DEMO_WIDTH = {"width": 8}
+
+DEMO = Suite(
+    name="demo",
+    title="Demo on generated data",
+    data={
+        "cityscapes": Stand(train="toy_cityscapes", test="toy_cityscapes", name="generated streets"),
+        "isic2017": Stand(train="toy_isic2017", test="toy_isic2017", name="generated lesions"),
+        "isic2018": Stand(train="toy_isic2018", test="toy_isic2018", name="generated lesions, second set"),
+        "ph2": Stand(train="toy_isic2017", test="toy_ph2", name="generated lesions, third set"),
+        "drive": Stand(train="toy_drive", test="toy_drive", name="generated fundus images"),
+        "chasedb1": Stand(train="toy_chasedb1", test="toy_chasedb1", name="generated fundus images, second set"),
+    },
+    changes={"weights": "none", "precision": "float32", "epochs": _DEMO_EPOCHS, "batch": 8},
+    table_changes={
+        "paper1_*": {"crop": _DEMO_CROP, "alpha": 0.75},  # at 0.5 alpha and 1 - alpha could not be told apart
+        "paper2_*": {"size": _DEMO_SIZE},
+    },
+    row_changes={
+        "paper1_figure2/ours, 200 epochs": {"epochs": _DEMO_LONG},
+        "paper1_deviations/resize": {"size": _DEMO_CROP, "crop": None},
+    },
+    options={
+        "attention_unet": _DEMO_ENCODER,
+        "unetplusplus": _DEMO_ENCODER,
+        "fcn": _DEMO_ENCODER,
+        "deeplabv3": _DEMO_ENCODER,
+        "deeplabv3plus": _DEMO_ENCODER,
+        "pspnet": _DEMO_ENCODER,
+        "unet": _DEMO_WIDTH,
+        "oktay_attention_unet": _DEMO_WIDTH,
+        "unet3plus": _DEMO_WIDTH,
+        "tcnet": _DEMO_WIDTH,
+    },
+    toy=True,
+    why="Generated images, small networks and few epochs: it shows that everything runs, not which network is better.",
+)
+
+CAMVID = Suite(
+    name="camvid",
+    title="CamVid in place of Cityscapes",
+    data={
+        "cityscapes": Stand(
+            train="camvid",
+            test="camvid",
+            name="CamVid",
+            classes={"pole": "Pole", "traffic sign": "SignSymbol", "person": "Pedestrian", "bicycle": "Bicyclist"},
+        )
+    },
+    changes={
+        "weights": "none",
+        "crop": (352, 480),  # the largest multiples of 32 in CamVid's 360x480: nothing is padded, and the crop moves
+        "batch": 8,  # about 330 images: batch 16 would leave 100 epochs a ninth of the paper's 18 600 steps
+    },
+    row_changes={"paper1_deviations/resize": {"size": (352, 480), "crop": None}},
+    why="Images of 360x480 hold no crop of 512x1024; every row starts from random weights, so nothing is downloaded.",
+)
+
+CITYSCAPES = Suite(name="cityscapes", title="Cityscapes, as in paper 1", data={"cityscapes": _CITYSCAPES})
+ISIC2017 = Suite(name="isic2017", title="ISIC 2017, as in paper 2", data={"isic2017": _ISIC2017})
+ISIC2018 = Suite(name="isic2018", title="ISIC 2018, as in paper 2", data={"isic2018": _ISIC2018})
+PH2 = Suite(name="ph2", title="PH2, as in paper 2", data={"ph2": _PH2})
+DRIVE = Suite(name="drive", title="DRIVE, as in paper 2", data={"drive": _DRIVE})
+CHASEDB1 = Suite(name="chasedb1", title="CHASE_DB1, as in paper 2", data={"chasedb1": _CHASEDB1})
+
+ISIC2017_256 = Suite(
+    name="isic2017_256",
+    title="ISIC 2017 at 256x256, in place of paper 2's skin data",
+    data={"isic2017": _ISIC2017_256, "ph2": _ISIC2017_256, "isic2018": _ISIC2017_256},
+    changes={"size": (256, 256)},
+    why="The images at hand are 256x256 and the test list has few labels: the 150 validation images are scored.",
+)
+
+SUITES: dict[str, Suite] = {
+    "demo": DEMO,
+    "camvid": CAMVID,
+    "cityscapes": CITYSCAPES,
+    "isic2017": ISIC2017,
+    "isic2018": ISIC2018,
+    "ph2": PH2,
+    "drive": DRIVE,
+    "chasedb1": CHASEDB1,
+    "isic2017_256": ISIC2017_256,
+}
