@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 NETWORKS: dict[str, str] = {
     # paper 1
     "attention_unet": "repro.models.attention_unet:AttentionUNet",
-    "deeplabv3plus": "baselines.deeplabv3plus:FaithfulDeepLabV3Plus",
+    "deeplabv3plus": "baselines.deeplabv3plus:deeplabv3plus",
     "fcn": "baselines.fcn:DilatedFCN",
     "fcn8s": "baselines.fcn:FCN8s",
     "oktay_attention_unet": "baselines.oktay_attention_unet:OktayAttentionUNet",
     "pspnet": "baselines.pspnet:DilatedPSPNet",
     "segnet": "baselines.segnet:SegNet",
     "unet": "baselines.unet:PlainUNet",
-    "unetplusplus": "baselines.unetplusplus:NestedUNet",
+    "unetplusplus": "baselines.unetplusplus:unetplusplus",
     # paper 2
-    "deeplabv3": "baselines.deeplabv3:FaithfulDeepLabV3",
+    "deeplabv3": "baselines.deeplabv3:deeplabv3",
 }
 
 

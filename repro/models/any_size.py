@@ -5,12 +5,23 @@ from torch import nn
 from torch.nn import functional as F
 
 
-class AnySize(nn.Module):
-    """Pad the image on the right and at the bottom to a multiple of `stride`, and crop the logits back.
+def pad_to_multiple(image: torch.Tensor, stride: int) -> torch.Tensor:
+    """Return the image with its last row and column repeated until (height, width) are multiples of `stride`.
 
-    The border is repeated rather than filled with zeros, which would draw an edge that the scene does not have; a size
-    that fits goes through untouched. Attributes other than the wrapped network's own state are looked up in it, so
-    `begin_epoch`, `revision` and the like answer as if there were no wrapper.
+    Repeated rather than filled with zeros, which would draw an edge that the scene does not have. An image that fits
+    is returned as it is.
+    """
+    height, width = image.shape[-2:]
+    if height % stride == 0 and width % stride == 0:
+        return image
+    return F.pad(image, (0, -width % stride, 0, -height % stride), mode="replicate")
+
+
+class AnySize(nn.Module):
+    """Pad the image at the right and at the bottom to a multiple of `stride`, and crop the logits back.
+
+    Attributes other than the wrapper's own are looked up in the wrapped network, so `begin_epoch`, `encoder`,
+    `revision` and the like answer as if there were no wrapper.
     """
 
     def __init__(self, network: nn.Module, *, stride: int):
@@ -28,8 +39,7 @@ class AnySize(nn.Module):
     def forward(self, image: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, ...]:
         """Return (N, classes, H, W) logits at the size of `image`, or a tuple of such while training."""
         height, width = image.shape[-2:]
-        padding = (0, -width % self.stride, 0, -height % self.stride)
-        logits = self.network(F.pad(image, padding, mode="replicate") if any(padding) else image)
+        logits = self.network(pad_to_multiple(image, self.stride))
         if isinstance(logits, torch.Tensor):
             return logits[..., :height, :width]
         return tuple(each[..., :height, :width] for each in logits)

@@ -1,0 +1,46 @@
+"""DeepLabv3+ of Chen et al. 2018, arXiv 1802.02611: smp's network with the paper's settings written out."""
+
+import segmentation_models_pytorch as smp
+
+from baselines.blocks import check_encoder
+
+
+def deeplabv3plus(
+    in_channels: int = 3,
+    classes: int = 1,
+    *,
+    encoder_name: str = "resnet50",
+    atrous_rates: tuple[int, int, int] = (6, 12, 18),
+    dropout: float = 0.5,
+) -> smp.DeepLabV3Plus:
+    """Return smp's DeepLabv3+ with random weights, for images with sides divisible by 16.
+
+    Output stride 16 goes with rates 6, 12, 18 (Sec. 4 of DeepLabv3, which this paper builds on); smp's own default
+    pairs stride 16 with the rates of stride 8. Features of stride 4 are reduced to 48 channels. Of the decoder's two
+    3x3 convolutions smp has the first behind the pyramid and one behind the concatenation, all of them separable.
+
+    Args:
+        in_channels: how many channels the image has.
+        classes: how many channels the logits have.
+        encoder_name: any encoder of smp or timm that can be dilated.
+        atrous_rates: dilation of the pyramid's three 3x3 convolutions.
+        dropout: share of features dropped behind the pyramid.
+    """
+    check_encoder(encoder_name)
+    network = smp.DeepLabV3Plus(
+        encoder_name=encoder_name,
+        encoder_depth=5,
+        encoder_weights=None,
+        encoder_output_stride=16,
+        decoder_channels=256,
+        decoder_atrous_rates=atrous_rates,
+        decoder_aspp_separable=True,
+        decoder_aspp_dropout=dropout,
+        in_channels=in_channels,
+        classes=classes,
+        activation=None,
+        upsampling=4,
+        aux_params=None,
+    )
+    network.encoder_name, network.stride = encoder_name, 16
+    return network
