@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 # To add a network: one file with its class, one line here. A class need not be importable where torch is not installed;
 # an address is looked up when the network is built, never before.
 NETWORKS: dict[str, str] = {
+    # floors
+    "position_prior": "repro.models.floors:PositionPrior",
+    "second_observer": "repro.models.floors:SecondObserver",
     # paper 1
     "attention_unet": "repro.models.attention_unet:AttentionUNet",
     "deeplabv3plus": "baselines.deeplabv3plus:deeplabv3plus",

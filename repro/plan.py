@@ -16,10 +16,10 @@ from repro.papers.suites import SUITES
 REVISIONS: dict[str, int] = {}  # network, data set or loss -> its revision where a fix changed what its runs mean
 
 _UNTRAINED = {  # of a system without parameters only the sizes of the evaluation can change a score
-    "weights": "none", "loss": "none", "alpha": None, "class_weights": None, "auxiliary_weights": (), "optimiser": "none",
-    "learning_rate": 0.0, "final_learning_rate": None, "schedule": None, "weight_decay": None, "epochs": 0, "batch": 1,
-    "micro_batch": None, "crop": None, "augmentations": (), "patience": None, "precision": "float32", "averaging": None,
-    "window": None,
+    "weights": "none", "loss": "none", "alpha": None, "class_weights": None, "auxiliary_weights": (),
+    "optimiser": "none", "learning_rate": 0.0, "final_learning_rate": None, "schedule": None, "weight_decay": None,
+    "epochs": 0, "batch": 1, "micro_batch": None, "crop": None, "augmentations": (), "patience": None,
+    "precision": "float32", "averaging": None, "window": None,
 }  # fmt: skip
 
 
@@ -141,7 +141,9 @@ def readings(table: Table, of: Suite, data: str) -> tuple[Reading | None, ...]:
     return (None, *(table.readings if of.data[data].own else ()))
 
 
-def run_of(table: Table, row: Row, data: str, of: Suite, *, seed: int = 0, reading: Reading | None = None) -> Run | None:
+def run_of(
+    table: Table, row: Row, data: str, of: Suite, *, seed: int = 0, reading: Reading | None = None
+) -> Run | None:
     """Return the run behind a row's cells on one of the paper's data sets, or None where suite or row has none."""
     stand = of.data.get(data)
     if stand is None or row.network is None:

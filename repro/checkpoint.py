@@ -1,0 +1,73 @@
+"""Checkpoints that a kill, a full disk or a flipped bit cannot turn into a silent restart."""
+
+import hashlib
+import io
+import re
+import warnings
+from pathlib import Path
+
+import torch
+
+from repro.files import write_atomically
+
+_NAME = re.compile(r"checkpoint-(\d{9})\.([0-9a-f]{64})\.pt")
+GENERATIONS = 2
+
+
+def save(folder: Path, step: int, state: dict) -> Path:
+    """Write `state` as the checkpoint of `step`, keep the last two, and return its path.
+
+    The file's name holds the SHA-256 of its bytes, so one rename publishes both; it is written aside and fsynced
+    first. A failure (full disk) leaves the earlier generations as they were.
+
+    Args:
+        folder: the run's folder.
+        step: optimiser steps done.
+        state: nested dicts and lists of tensors, numbers and strings, nothing else.
+
+    Raises:
+        OSError: the file could not be written; nothing is left behind.
+    """
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    data = buffer.getbuffer()
+    path = folder / f"checkpoint-{step:09d}.{hashlib.sha256(data).hexdigest()}.pt"
+    write_atomically(path, data)
+    for _, old in generations(folder)[GENERATIONS:]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def generations(folder: Path) -> list[tuple[int, Path]]:
+    """Return (step, path) of the checkpoints in a folder, newest first; a file half written is not among them."""
+    found = [(int(match[1]), path) for path in folder.glob("checkpoint-*.pt") if (match := _NAME.fullmatch(path.name))]
+    return sorted(found, key=lambda pair: (pair[0], pair[1].stat().st_mtime_ns), reverse=True)
+
+
+def load(folder: Path, device: torch.device | str = "cpu") -> dict | None:
+    """Return the newest state whose bytes match its hash, or None where the folder has no checkpoint at all.
+
+    A damaged generation is named in a warning and the one before it used.
+
+    Raises:
+        ValueError: there are checkpoints, and every one is damaged; starting anew is the user's decision.
+    """
+    found = generations(folder)
+    for step, path in found:
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() == _NAME.fullmatch(path.name)[2]:
+            return torch.load(io.BytesIO(data), map_location=device, weights_only=True)
+        warnings.warn(f"{path}: damaged checkpoint of step {step}; going back to the one before it", stacklevel=2)
+    if found:
+        raise ValueError(
+            f"{folder}: all {len(found)} checkpoints are damaged (bytes do not match the SHA-256 in the name). "
+            "Delete the folder to train from the start."
+        )
+    return None
+
+
+def clear(folder: Path) -> None:
+    """Remove a finished run's checkpoints and whatever a killed save left aside."""
+    for pattern in ("checkpoint-*.pt", ".*.aside"):
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)

@@ -1,0 +1,259 @@
+"""Cells × records → findings: what stands in each cell, and what is said of it."""
+
+import fnmatch
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from repro import plan, records
+from repro.data import DATASETS
+from repro.networks import NETWORKS
+from repro.papers.spec import Column, Reading, Row, Stand, Suite, Table
+from repro.records import Folder, Record
+from repro.statistics import Verdict, verdict
+
+SEEDS = range(16)  # seeds a cell looks for
+OWN = "papers"  # the suite of the papers' own data, when no suite is named
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One cell: what the paper reports, what was measured, and the verdict.
+
+    Attributes:
+        row, column: of the declaration.
+        stand: the data behind the cell, None where the suite has none.
+        reported: the printed string, or None where the paper gives no number.
+        scores: one fraction a seed, of the headline machine kind, in the order of the seeds.
+        seeds: which.
+        kind: the headline machine kind, "" where nothing was measured.
+        records: the records behind `scores`.
+        reruns: scores of other machine kinds, by kind.
+        verdict: its word and what it rests on; None for what is not in the paper.
+        why: one sentence where there is nothing to measure.
+    """
+
+    row: Row
+    column: Column
+    stand: Stand | None
+    reported: str | None
+    scores: tuple[float, ...] = ()
+    seeds: tuple[int, ...] = ()
+    kind: str = ""
+    records: tuple[Record, ...] = ()
+    reruns: tuple[tuple[str, tuple[float, ...]], ...] = ()
+    verdict: Verdict | None = None
+    why: str = ""
+
+    @property
+    def mean(self) -> float | None:
+        """Mean over seeds, a fraction; None where nothing was measured."""
+        return sum(self.scores) / len(self.scores) if self.scores else None
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation over seeds (n - 1), a fraction; None under two."""
+        if len(self.scores) < 2:
+            return None
+        return (sum((score - self.mean) ** 2 for score in self.scores) / (len(self.scores) - 1)) ** 0.5
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A table of one suite: rows of findings in the order of the columns."""
+
+    table: Table
+    suite: Suite
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Finding, ...], ...]
+    reading: Reading | None = None
+
+    @property
+    def measured(self) -> bool:
+        """Whether any cell has a number."""
+        return any(finding.scores for row in self.rows for finding in row)
+
+
+def own_suite() -> Suite:
+    """Return the suite of the papers' own data: the union of those that replace nothing."""
+    from repro.papers.suites import SUITES
+
+    data = {}
+    for each in SUITES.values():
+        data |= {name: stand for name, stand in each.data.items() if stand.own}
+    return Suite(name=OWN, title="the papers' own data", data=data)
+
+
+def find_suite(name: str | None) -> Suite:
+    """Return a suite by name, reduced ones included; None is the papers' own data."""
+    return own_suite() if name in (None, OWN) else plan.suite(name)
+
+
+def folder_of(suite: Suite, root: Path = records.ROOT) -> Folder:
+    """Return the folder a suite's views are made from; a generated one's lock where it was not trained here."""
+    folder = records.folder_of(None if is_own(suite) else suite.name, toy=suite.toy, root=root)
+    if suite.toy and not records.ids(folder.records):
+        return records.lock_of(suite.name, root)
+    return folder
+
+
+def is_own(suite: Suite) -> bool:
+    """Whether a suite's numbers stand beside the papers' in the papers' own tables: own data, nothing replaced."""
+    own = all(stand.own for stand in suite.data.values())
+    replaced = suite.changes or suite.table_changes or suite.row_changes or suite.options
+    return own and not replaced and not plan.is_reduced(suite)
+
+
+def compare(
+    table: Table,
+    suite: Suite,
+    folder: Folder,
+    *,
+    columns: Sequence[Column] | None = None,
+    reading: Reading | None = None,
+) -> Comparison:
+    """Return the findings of a table in a suite, from the records of `folder`.
+
+    Args:
+        table: as declared; figures are tables too.
+        suite: whose data stand behind the columns.
+        folder: where its records are.
+        columns: which; all declared ones unless given.
+        reading: another reading of the protocol than the headline.
+    """
+    columns = tuple(columns or table.columns)
+    there = records.ids(folder.records)
+    seeds = [_Seeds(table, row, suite, folder.records, there, reading) for row in table.rows]
+    rows = tuple(
+        tuple(_finding(table, row, column, suite, found) for column in columns) for row, found in zip(table.rows, seeds)
+    )
+    return Comparison(table, suite, columns, rows, reading)
+
+
+class _Seeds:
+    """The records of a row by data set: of each machine kind, one a seed. Looked up once for all columns."""
+
+    def __init__(self, table: Table, row: Row, suite: Suite, folder: Path, there: set[str], reading: Reading | None):
+        self.by_data: dict[str, dict[str, dict[int, Record]]] = {}
+        for data in {column.data for column in table.columns}:
+            kinds: dict[str, dict[int, Record]] = {}
+            for seed in (0,) if row.untrained else SEEDS:
+                run = plan.run_of(table, row, data, suite, seed=seed, reading=reading)
+                if run is None:
+                    break
+                for record in records.find(folder, run.id) if run.id in there else ():
+                    kinds.setdefault(record.kind, {})[seed] = record
+            self.by_data[data] = kinds
+
+
+def _finding(table: Table, row: Row, column: Column, suite: Suite, found: _Seeds) -> Finding:
+    stand = suite.data.get(column.data)
+    reported = row.reported.get(column.reading_of or column.name)
+    why = _unbuilt(row, stand)
+    kinds = {} if why else found.by_data.get(column.data, {})
+    kind = max(kinds, key=lambda name: (len(kinds[name]), name), default="")
+    by_seed = {seed: kinds[kind][seed] for seed in sorted(kinds[kind])} if kind else {}
+    scores = {seed: _score(record, column, stand) for seed, record in by_seed.items()}
+    scores = {seed: score for seed, score in scores.items() if score == score}
+    return Finding(
+        row=row,
+        column=column,
+        stand=stand,
+        reported=reported,
+        scores=tuple(scores.values()),
+        seeds=tuple(scores),
+        kind=kind,
+        records=tuple(by_seed[seed] for seed in scores),
+        reruns=tuple((k, _all_scores(kinds[k].values(), column, stand)) for k in sorted(kinds) if k != kind),
+        verdict=None
+        if row.extra or column.extra
+        else verdict(
+            reported,
+            column.unit,
+            column.tolerance,
+            tuple(scores.values()),
+            built=not why,
+            own_data=stand is None or stand.own,
+            differences=_differences(suite),
+        ),
+        why=why,
+    )
+
+
+def _all_scores(behind: Iterable[Record], column: Column, stand: Stand) -> tuple[float, ...]:
+    return tuple(score for record in behind if (score := _score(record, column, stand)) == score)
+
+
+def _score(record: Record, column: Column, stand: Stand) -> float:
+    """The column's score of one record, a fraction; NaN where it is undefined."""
+    trained = record.data["training"] is not None  # where nothing was trained, nothing was selected
+    weights = column.weights if trained else "last"
+    return record.score(f"{weights} {column.labels} {column.region}", _metric(column, stand))
+
+
+def _differences(suite: Suite) -> tuple[str, ...]:
+    """What a suite on the paper's own data does otherwise than the paper says, a phrase each."""
+    replaced = {
+        **suite.changes,
+        **{key: change for changes in suite.table_changes.values() for key, change in changes.items()},
+    }
+    found = [f"{key} {value}" for key, value in replaced.items()]
+    found += [f"{network} with {options}" for network, options in suite.options.items()]
+    if suite.epochs is not None:
+        found.append(f"{suite.epochs} epochs")
+    if suite.limit is not None:
+        found.append(f"{suite.limit} training images")
+    return tuple(found)
+
+
+def _metric(column: Column, stand: Stand) -> str:
+    """The column's score with the paper's class names as the standing data set calls them."""
+    name, _, classes = column.metric.partition(":")
+    if not classes:
+        return name
+    return f"{name}:{','.join(stand.classes.get(each, each) for each in classes.split(','))}"
+
+
+def _unbuilt(row: Row, stand: Stand | None) -> str:
+    """Why a cell cannot be measured by this version, "" if it can."""
+    if row.network is None:
+        return row.why
+    if row.network not in NETWORKS:
+        return f"the network {row.network} does not exist yet"
+    for name in (stand.train, stand.test) if stand else ():
+        if name not in DATASETS:
+            return f"the data set {name} cannot be read yet"
+    return ""
+
+
+def suites_with_numbers(table: Table, root: Path = records.ROOT) -> list[str]:
+    """Return the names of the suites, reduced ones included, that have a record for any cell of a table."""
+    from repro.papers.suites import SUITES
+
+    names = list(SUITES)
+    for tables in (root / "tables", root / "runs"):
+        for path in sorted(tables.iterdir()) if tables.is_dir() else ():
+            if (
+                path.is_dir()
+                and path.name not in names
+                and any(fnmatch.fnmatch(path.name, f"{s}-[en]*") for s in SUITES)
+            ):
+                names.append(path.name)
+    found = []
+    for name in names:
+        suite = plan.suite(name)
+        if is_own(suite):
+            continue
+        there = records.ids(folder_of(suite, root).records)
+        if there and any(run.id in there for run in _runs(table, suite)):
+            found.append(name)
+    return found
+
+
+def _runs(table: Table, suite: Suite) -> Iterator[plan.Run]:
+    for row in table.rows:
+        for data in plan.stands(table, suite):
+            for seed in SEEDS:
+                run = plan.run_of(table, row, data, suite, seed=seed)
+                if run is not None:
+                    yield run

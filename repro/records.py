@@ -1,0 +1,212 @@
+"""Records: what was measured, with the evidence behind it. The only module that touches a records folder."""
+
+import csv
+import dataclasses
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from repro.files import write_atomically
+from repro.metrics import Evidence, scores
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = {"record": ".json", "curve": ".csv", "evidence": ".npz"}
+CURVE = ("step", "epoch", "learning_rate", "train_loss", "selection_loss", "selection_score", "seconds")
+_NAME = re.compile(r"([0-9a-f]{12})@([A-Za-z0-9._-]{1,80})\.json")
+_KEPT = 6  # digits of a curve's numbers: enough to draw, few enough to publish
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Where a suite's records and views are: `records/` below `tables`, views beside it and in `figures`."""
+
+    records: Path
+    tables: Path
+    figures: Path
+
+
+def folder_of(suite: str | None, *, toy: bool, root: Path = ROOT) -> Folder:
+    """Return where a suite's records and views are; None is the papers' own data.
+
+    Real data share `tables/records`. A generated suite publishes nothing: it lives below `runs/`, in the same layout.
+    """
+    if toy:
+        base = root / "runs" / suite
+        return Folder(base / "tables" / "records", base / "tables", base / "figures")
+    tables, figures = root / "tables", root / "figures"
+    return Folder(tables / "records", tables / suite if suite else tables, figures / suite if suite else figures)
+
+
+def lock_of(suite: str, root: Path = ROOT) -> Folder:
+    """Return where the golden records and views of a generated suite are committed."""
+    return Folder(root / "tables" / suite / "records", root / "tables" / suite, root / "figures" / suite)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A finished run as published: `<id>@<machine kind>` with three endings."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return _NAME.fullmatch(self.path.name)[1]
+
+    @property
+    def kind(self) -> str:
+        """The machine kind: device and torch's minor version, "cpu-torch2.15"."""
+        return _NAME.fullmatch(self.path.name)[2]
+
+    @cached_property
+    def data(self) -> dict:
+        """The record: identity, scores, lists, provenance."""
+        return json.loads(self.path.read_text())
+
+    def score(self, evaluation: str, metric: str) -> float:
+        """Return a score as a fraction; NaN where it is undefined or was not recorded.
+
+        Args:
+            evaluation: weights, label size and region: "last native whole".
+            metric: a name of `repro.metrics.SCORES`; "iou:a,b" is the mean over the named classes.
+        """
+        found = self.data["scores"].get(evaluation, {})
+        if metric.startswith("iou:"):
+            values = [found.get(f"iou:{name}") for name in metric[4:].split(",")]
+            known = [value for value in values if value is not None]
+            return float(np.mean(known)) if known else float("nan")
+        value = found.get(metric)
+        return float("nan") if value is None else value
+
+    def curve(self) -> list[dict]:
+        """Return the points of the training curve, oldest first; numbers, or None where a point has none."""
+        with open(self.path.with_suffix(FILES["curve"]), newline="") as file:
+            rows = list(csv.DictReader(file))
+        return [{key: float(value) if value else None for key, value in row.items()} for row in rows]
+
+    def evidence(self) -> dict[str, Evidence]:
+        """Return the counts behind the scores, by evaluation."""
+        return read_evidence(self.path.with_suffix(FILES["evidence"]))
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The three files."""
+        return tuple(self.path.with_suffix(ending) for ending in FILES.values())
+
+
+def find(folder: Path, id: str) -> list[Record]:
+    """Return the records of a run, one a machine kind, sorted by it; those half copied are not among them."""
+    found = [Record(path) for path in sorted(folder.glob(f"{id}@*.json")) if _NAME.fullmatch(path.name)]
+    return [record for record in found if all(path.exists() for path in record.files)]
+
+
+def every(folder: Path) -> list[Record]:
+    """Return all records of a folder, sorted by name."""
+    return find(folder, "*") if folder.is_dir() else []
+
+
+def ids(folder: Path) -> set[str]:
+    """Return the ids of the runs a folder has records of, from the names alone."""
+    return {match[1] for path in folder.glob("*.json") if (match := _NAME.fullmatch(path.name))}
+
+
+def evidence_bytes(evidence: dict[str, Evidence]) -> bytes:
+    """Return the `.npz` of an evaluation's counts: no pickle, no dates, the same bytes for the same counts."""
+    arrays: dict[str, np.ndarray] = {}
+    for name, each in evidence.items():
+        for field in dataclasses.fields(each):
+            value = getattr(each, field.name)
+            if value is None:
+                continue
+            if field.name in ("images", "units"):  # the same for every evaluation of a run
+                arrays[field.name] = np.asarray(value, dtype=np.str_)
+            else:
+                arrays[f"{name}/{field.name}"] = _smallest(value)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name in sorted(arrays):
+            inner = io.BytesIO()
+            np.lib.format.write_array(inner, arrays[name], allow_pickle=False)
+            entry = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
+            archive.writestr(entry, inner.getvalue(), zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def _smallest(counts: np.ndarray) -> np.ndarray:
+    """Counts in the smallest unsigned integers that hold them."""
+    return counts.astype(np.min_scalar_type(int(counts.max(initial=0))))
+
+
+def read_evidence(path: Path) -> dict[str, Evidence]:
+    """Return the counts of a file that `evidence_bytes` made.
+
+    Raises:
+        ValueError: damaged, or counts that contradict each other.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        raise ValueError(f"{path}: not a file of evidence ({error}); restore it from git") from None
+    shared = {name: arrays.pop(name) for name in ("images", "units") if name in arrays}
+    grouped: dict[str, dict] = {}
+    for name, array in arrays.items():
+        evaluation, _, field = name.rpartition("/")
+        grouped.setdefault(evaluation, {})[field] = array.astype(np.int64)
+    try:
+        return {name: Evidence(**shared, **fields) for name, fields in grouped.items()}
+    except TypeError as error:
+        raise ValueError(f"{path}: counts are missing ({error}); restore it from git") from None
+
+
+def scores_of(evidence: dict[str, Evidence], class_names: Iterable[str]) -> dict[str, dict[str, float | None]]:
+    """Return every score of every evaluation as JSON has it: None where undefined."""
+    names = list(class_names)
+    return {
+        name: {metric: None if np.isnan(value) else value for metric, value in scores(each, names).items()}
+        for name, each in evidence.items()
+    }
+
+
+def curve_bytes(points: Iterable[dict]) -> bytes:
+    """Return the `.csv` of a training curve, numbers to six digits."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, CURVE, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for point in points:
+        writer.writerow({key: _short(point[key]) for key in CURVE if point.get(key) is not None})
+    return buffer.getvalue().encode()
+
+
+def _short(value: float) -> float | str:
+    """A float to six digits; an integer as it is."""
+    return f"{value:.{_KEPT}g}" if isinstance(value, float) else value
+
+
+def record_bytes(data: dict) -> bytes:
+    """Return the `.json` of a record: sorted, indented, floats exact."""
+    return (json.dumps(data, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n").encode()
+
+
+def publish(run_folder: Path, to: Path, id: str, kind: str) -> Record | None:
+    """Copy a finished run's three files to a records folder and return the record there.
+
+    Records are only ever added: where the name is taken by the same bytes nothing happens, where it is taken by other
+    bytes nothing happens either and None comes back; `differing` shows such runs.
+    """
+    to.mkdir(parents=True, exist_ok=True)
+    sources = {ending: run_folder / f"{name}{ending}" for name, ending in FILES.items()}
+    target = to / f"{id}@{kind}.json"
+    if target.exists():
+        same = all(target.with_suffix(e).read_bytes() == s.read_bytes() for e, s in sources.items())
+        return Record(target) if same else None
+    for ending in sorted(sources, key=lambda ending: ending == ".json"):  # the record last: it marks the three as whole
+        write_atomically(target.with_suffix(ending), sources[ending].read_bytes())
+    return Record(target)

@@ -1,0 +1,26 @@
+"""Training: a stream of samples, a schedule and a step, each a pure function of the step's number."""
+
+from repro.training.log import read_log
+from repro.training.loop import INTERVAL, Events, Interrupted, NonFinite, Progress, Trained, Trainer
+from repro.training.step import AUTOCAST, copy_weights, make_optimiser, normalise
+from repro.training.stream import Stream, batch_at, learning_rate, permutation, steps_per_epoch
+
+__all__ = [
+    "AUTOCAST",
+    "INTERVAL",
+    "Events",
+    "Interrupted",
+    "NonFinite",
+    "Progress",
+    "Stream",
+    "Trained",
+    "Trainer",
+    "batch_at",
+    "copy_weights",
+    "learning_rate",
+    "make_optimiser",
+    "normalise",
+    "permutation",
+    "read_log",
+    "steps_per_epoch",
+]

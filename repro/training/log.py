@@ -1,0 +1,29 @@
+"""The training curve on disk: one JSON object a line, cut back to the checkpoint on resume."""
+
+import json
+from pathlib import Path
+
+from repro.files import write_atomically
+
+
+def append_point(path: Path, point: dict) -> None:
+    """Add one point to a `log.jsonl`."""
+    with open(path, "a") as file:
+        file.write(json.dumps(point) + "\n")
+
+
+def read_log(path: Path) -> list[dict]:
+    """Return the points of a `log.jsonl`, oldest first; a last line cut short by a kill is left out."""
+    points = []
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            points.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return points
+
+
+def cut_log(path: Path, step: int) -> None:
+    """Drop the points after `step`: a resumed run writes them again."""
+    kept = [point for point in read_log(path) if point["step"] <= step]
+    write_atomically(path, "".join(json.dumps(point) + "\n" for point in kept).encode())

@@ -1,0 +1,308 @@
+"""The training loop: it reads like a methods section, and goes on from a checkpoint as if it had never stopped."""
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+from repro import checkpoint
+from repro.losses import Loss
+from repro.papers.spec import Recipe
+from repro.training.log import append_point, cut_log, read_log
+from repro.training.step import AUTOCAST, copy_weights, evaluating, make_optimiser, move_average, normalise
+from repro.training.stream import Stream, batch_at, learning_rate, steps_per_epoch
+
+INTERVAL = 20  # steps between two readings of the device: curve points, the non-finite flag
+
+
+class Interrupted(Exception):
+    """Training stopped at a step boundary with a checkpoint on disk; the same call goes on from there."""
+
+
+class NonFinite(ValueError):
+    """The loss became NaN or infinite; the last checkpoint is from before it."""
+
+
+@dataclass
+class Progress:
+    """What a run has behind it: everything of a checkpoint but the tensors of network and optimiser.
+
+    Attributes:
+        step: optimiser steps done.
+        best_loss: lowest selection loss so far, infinite before the first epoch's end.
+        best_epoch: the epoch of it, counted from 1; 0 before.
+        stale: epochs since.
+        seconds: of training so far, over all sessions.
+        loss_sum: sum of the losses since the last point of the curve.
+        finished: why training ended ("" while it goes on): "all epochs" or "stopped early".
+    """
+
+    step: int = 0
+    best_loss: float = math.inf
+    best_epoch: int = 0
+    stale: int = 0
+    seconds: float = 0.0
+    loss_sum: float = 0.0
+    finished: str = ""
+
+
+@dataclass
+class Events:
+    """What a caller may watch: every hook does nothing unless given."""
+
+    on_step: Callable[[Progress], None] = lambda progress: None
+    on_point: Callable[[dict], None] = lambda point: None
+    should_stop: Callable[[], str] = lambda: ""  # a reason ends training after a checkpoint
+
+
+@dataclass
+class Trained:
+    """A finished training: the network holds the last weights, `selected` those of the lowest selection loss."""
+
+    progress: Progress
+    selected: dict[str, torch.Tensor]
+    curve: list[dict] = field(default_factory=list)
+
+
+def _start_worker(_: int) -> None:
+    """One thread a loader worker: OpenCV's own pool deadlocks or swamps the processor."""
+    import cv2
+
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
+
+
+@dataclass
+class Trainer:
+    """One run's training. `train()` goes on from the newest checkpoint in `folder` and returns when it is over.
+
+    Attributes:
+        network: maps (N, 3, H, W) to logits, or in training to (main, *auxiliary); on `device` already.
+        loss: of logits, labels and the global batch's totals.
+        samples: map-style, `samples[(epoch, index)]` a (3, H, W) uint8 image and an (H, W) uint8 label.
+        select: the selection list's (loss, score) of a network in evaluation mode.
+        recipe, seed: as declared.
+        folder: where checkpoints and `log.jsonl` go.
+        identity: the run's identity; a checkpoint of another is refused.
+        workers: loader processes; changes nothing but speed.
+        every_steps, every_seconds: a checkpoint at least so often, besides each epoch's end.
+    """
+
+    network: nn.Module
+    loss: Loss
+    samples: Dataset
+    select: Callable[[nn.Module], tuple[float, float]]
+    recipe: Recipe
+    seed: int
+    folder: Path
+    device: torch.device
+    identity: dict
+    events: Events = field(default_factory=Events)
+    workers: int = 0
+    every_steps: int = 2000
+    every_seconds: float = 300.0
+
+    def __post_init__(self):
+        self.epoch_steps = steps_per_epoch(len(self.samples), self.recipe.batch)
+        self.total = self.recipe.epochs * self.epoch_steps
+        self.optimiser = make_optimiser(self.network, self.recipe)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.recipe.precision == "float16")
+        self.progress = Progress()
+        self.selected: dict[str, torch.Tensor] = {}
+        self.average = copy_weights(self.network.state_dict()) if self.recipe.averaging else {}
+        self.loss_sum = torch.zeros((), device=self.device)
+        self.bad_step = torch.full((), -1, dtype=torch.int64, device=self.device)
+        self.log = self.folder / "log.jsonl"
+
+    def train(self) -> Trained:
+        """Train to the end of the recipe or an early stop.
+
+        Raises:
+            Interrupted: `events.should_stop` gave a reason; a checkpoint is on disk.
+            NonFinite: the loss was NaN or infinite; names the step and the images.
+            ValueError: the folder's checkpoint is another run's, or damaged.
+        """
+        self._restore()
+        self.network.train()
+        self._begin_epoch()
+        started, before = time.monotonic(), self.progress.seconds
+        saved_at = started
+        while not self.progress.finished:
+            for image, label in self._loader():
+                self._step(image, label)
+                now = time.monotonic()
+                self.progress.seconds = before + now - started
+                at_end = self.progress.step % self.epoch_steps == 0
+                if at_end or self.progress.step % INTERVAL == 0:
+                    self._point(at_end)
+                if at_end:
+                    self._begin_epoch()
+                self.events.on_step(self.progress)
+                reason = "" if self.progress.finished else self.events.should_stop()
+                due = self.progress.step % self.every_steps == 0 or now - saved_at > self.every_seconds
+                if at_end or due or reason:
+                    self._save()
+                    saved_at = time.monotonic()
+                if reason:
+                    raise Interrupted(reason)
+                if self.progress.finished:
+                    break
+        return Trained(self.progress, self.selected, read_log(self.log))
+
+    def _loader(self) -> DataLoader:
+        stream = Stream(
+            start=self.progress.step, total=self.total, n=len(self.samples), batch=self.recipe.batch, seed=self.seed
+        )
+        return DataLoader(
+            self.samples,
+            batch_sampler=stream,
+            num_workers=self.workers,
+            pin_memory=self.device.type == "cuda",
+            worker_init_fn=_start_worker,
+        )
+
+    def _step(self, image: torch.Tensor, label: torch.Tensor) -> None:
+        """One optimiser step on a global batch, in micro-batches whose losses add up."""
+        step = self.progress.step
+        torch.manual_seed((self.seed << 32) + step)  # dropout: a function of (seed, step), on every device
+        rate = learning_rate(step, self.total, self.recipe)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        label = label.to(self.device, non_blocking=True).long()
+        totals = self.loss.totals(label)
+        micro = self.recipe.micro_batch or self.recipe.batch
+        loss = torch.zeros((), device=self.device)
+        self.optimiser.zero_grad(set_to_none=True)
+        for part_image, part_label in zip(image.split(micro), label.split(micro)):
+            part = self._loss(normalise(part_image, self.device), part_label, totals)
+            self.scaler.scale(part).backward()
+            loss += part.detach()
+        self._update(loss, step)
+        self.progress.step += 1
+
+    def _loss(self, image: torch.Tensor, label: torch.Tensor, totals) -> torch.Tensor:
+        """The main loss plus the auxiliary ones, weighed as the recipe says."""
+        dtype = AUTOCAST.get(self.recipe.precision)
+        image = image.to(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, dtype=dtype, enabled=dtype is not None):
+            outputs = self.network(image)
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        weights = (1.0, *self.recipe.auxiliary_weights)
+        return sum(w * self.loss(logits, label, totals) for w, logits in zip(weights, outputs))
+
+    def _update(self, loss: torch.Tensor, step: int) -> None:
+        """Take the step, unless the loss is not finite: from then on nothing moves until the flag is read."""
+        bad = ~torch.isfinite(loss)
+        self.bad_step = torch.where((self.bad_step < 0) & bad, step, self.bad_step)
+        if not self.scaler.is_enabled():
+            self.optimiser.grad_scale = None
+            self.optimiser.found_inf = (self.bad_step >= 0).float()  # fused Adam skips the update where this is 1
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        self.loss_sum += loss
+        if self.average:
+            move_average(self.average, self.network.state_dict(), self.recipe.averaging)
+
+    def _point(self, at_end: bool) -> None:
+        """Read the device: check the flag, write a point of the curve, at an epoch's end select."""
+        self._raise_if_bad()
+        previous = self._last_point_step()
+        steps = self.progress.step - previous
+        point = {
+            "step": self.progress.step,
+            "epoch": -(-self.progress.step // self.epoch_steps),
+            "learning_rate": learning_rate(self.progress.step - 1, self.total, self.recipe),
+            "train_loss": float(self.loss_sum) / steps,
+        }
+        self.loss_sum.zero_()
+        if at_end:
+            point |= self._select(point["epoch"])
+        append_point(self.log, point | {"seconds": round(self.progress.seconds, 2)})
+        self.events.on_point(point)
+
+    def _last_point_step(self) -> int:
+        """The step of the curve's point before this one: the last multiple of the interval or end of an epoch."""
+        step = self.progress.step - 1
+        return max(step // INTERVAL * INTERVAL, step // self.epoch_steps * self.epoch_steps)
+
+    def _raise_if_bad(self) -> None:
+        step = int(self.bad_step)
+        if step < 0:
+            return
+        pairs = batch_at(step, n=len(self.samples), batch=self.recipe.batch, seed=self.seed)
+        names = [getattr(self.samples, "name", str)(index) for _, index in pairs]
+        raise NonFinite(
+            f"the loss of step {step} is not finite; its images: {', '.join(names)}. Nothing was updated "
+            f"from there on, and {self.folder} holds the last checkpoint. Lower the learning rate or use float32."
+        )
+
+    def _select(self, epoch: int) -> dict:
+        """The selection list's loss and score, and what follows: the selected weights, the early stop, the end."""
+        with evaluating(self.network, self.average):
+            loss, score = self.select(self.network)
+        progress = self.progress
+        if loss < progress.best_loss or not self.selected:
+            progress.best_loss, progress.best_epoch, progress.stale = loss, epoch, 0
+            self.selected = self.last_weights()
+        else:
+            progress.stale += 1
+        if progress.step >= self.total:
+            progress.finished = "all epochs"
+        elif self.recipe.patience is not None and progress.stale >= self.recipe.patience:
+            progress.finished = "stopped early"
+        return {"selection_loss": loss, "selection_score": score}
+
+    def _begin_epoch(self) -> None:
+        if hasattr(self.network, "begin_epoch"):
+            self.network.begin_epoch(self.progress.step // self.epoch_steps)
+
+    def last_weights(self) -> dict[str, torch.Tensor]:
+        """Return the weights to be evaluated at the end: the average where the recipe keeps one."""
+        return copy_weights(self.average or self.network.state_dict())
+
+    def _save(self) -> None:
+        self._raise_if_bad()  # a checkpoint is always from before a bad step
+        self.progress.loss_sum = float(self.loss_sum)
+        checkpoint.save(self.folder, self.progress.step, {
+            "identity": json.dumps(self.identity, sort_keys=True),
+            "progress": vars(self.progress).copy(),
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "selected": self.selected,
+            "average": self.average,
+        })  # fmt: skip
+
+    def _restore(self) -> None:
+        state = checkpoint.load(self.folder, self.device)
+        if state is None:
+            self.log.unlink(missing_ok=True)
+            return
+        if json.loads(state["identity"]) != self.identity:
+            difference = _difference(json.loads(state["identity"]), self.identity)
+            raise ValueError(f"{self.folder}: the checkpoint is of another run ({difference}); use another folder")
+        self.progress = Progress(**state["progress"])
+        self.network.load_state_dict(state["network"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.selected, self.average = state["selected"], state["average"]
+        self.loss_sum.fill_(self.progress.loss_sum)
+        cut_log(self.log, self.progress.step)
+
+
+def _difference(old: dict, new: dict, prefix: str = "") -> str:
+    """The fields in which two identities differ, as "recipe.epochs: 4 then, 8 now"."""
+    found = []
+    for key in sorted({*old, *new}):
+        then, now = old.get(key, "off"), new.get(key, "off")
+        if isinstance(then, dict) and isinstance(now, dict):
+            found.append(_difference(then, now, f"{prefix}{key}."))
+        elif then != now:
+            found.append(f"{prefix}{key}: {then} then, {now} now")
+    return ", ".join(filter(None, found))

@@ -1,0 +1,61 @@
+"""What a step needs besides the network: normalised images, the optimiser, averaged weights."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from repro.papers.spec import Recipe
+
+MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1) * 255  # of ImageNet, what the encoders were trained with
+STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1) * 255
+AUTOCAST = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def normalise(image: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Return (N, 3, H, W) uint8 images as float32 on `device`, with ImageNet's mean and deviation taken off."""
+    image = image.to(device, non_blocking=True).float()
+    return (image - MEAN.to(device)) / STD.to(device)
+
+
+def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Return the recipe's optimiser over every parameter of `network`.
+
+    Raises:
+        ValueError: no such optimiser.
+    """
+    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+    if recipe.optimiser not in kinds:
+        raise ValueError(f"there is no optimiser {recipe.optimiser!r}; there are {', '.join(kinds)}")
+    decay = recipe.weight_decay or 0.0
+    return kinds[recipe.optimiser](network.parameters(), lr=recipe.learning_rate, weight_decay=decay, fused=True)
+
+
+def copy_weights(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return a state dict of its own memory."""
+    return {name: tensor.detach().clone() for name, tensor in weights.items()}
+
+
+def move_average(average: dict[str, torch.Tensor], weights: dict[str, torch.Tensor], decay: float) -> None:
+    """average = decay * average + (1 - decay) * weights; counters are copied."""
+    for name, tensor in weights.items():
+        if tensor.is_floating_point():
+            average[name].lerp_(tensor, 1 - decay)
+        else:
+            average[name].copy_(tensor)
+
+
+@contextmanager
+def evaluating(network: nn.Module, weights: dict[str, torch.Tensor]) -> Iterator[None]:
+    """The network in evaluation mode, with `weights` for its own unless they are empty; afterwards as it was."""
+    kept = copy_weights(network.state_dict()) if weights else {}
+    if weights:
+        network.load_state_dict(weights)
+    network.eval()
+    try:
+        yield
+    finally:
+        if kept:
+            network.load_state_dict(kept)
+        network.train()

@@ -1,0 +1,62 @@
+"""The stream of samples and the schedule: each a pure function of the step's number."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from repro.papers.spec import Recipe
+
+
+def permutation(seed: int, epoch: int, n: int) -> np.ndarray:
+    """Return the (n,) order of an epoch: the indices sorted by a hash of (seed, epoch, index).
+
+    Unlike a library's shuffle it is the same on every machine and in every version. The hash is splitmix64
+    (Steele et al. 2014, "Fast splittable pseudorandom number generators").
+    """
+    key = np.arange(n, dtype=np.uint64) + np.uint64(n) * np.uint64(epoch)
+    with np.errstate(over="ignore"):
+        key = (key + np.uint64(seed) * np.uint64(0xD1342543DE82EF95) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+        key = (key ^ (key >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        key = (key ^ (key >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.argsort(key ^ (key >> np.uint64(31)), kind="stable")
+
+
+def steps_per_epoch(n: int, batch: int) -> int:
+    """Return ceil(n / batch): no batch is ever short, the stream runs on into the next permutation."""
+    return -(-n // batch)
+
+
+def batch_at(step: int, *, n: int, batch: int, seed: int) -> list[tuple[int, int]]:
+    """Return the (epoch, index) pairs of a step: positions step * batch to (step + 1) * batch - 1 of the stream."""
+    positions = range(step * batch, (step + 1) * batch)
+    orders = {epoch: permutation(seed, epoch, n) for epoch in {position // n for position in positions}}
+    return [(position // n, int(orders[position // n][position % n])) for position in positions]
+
+
+def learning_rate(step: int, total: int, recipe: Recipe) -> float:
+    """Return the rate of a step: eta_min + (eta_max - eta_min)(1 + cos(pi step / total)) / 2, or the constant.
+
+    Source: Loshchilov and Hutter 2017, eq. 5, without restarts; both papers' "cosine annealing".
+    """
+    if recipe.schedule is None:
+        return recipe.learning_rate
+    if recipe.schedule != "cosine":
+        raise ValueError(f"there is no schedule {recipe.schedule!r}; there is cosine")
+    low = recipe.final_learning_rate or 0.0
+    return low + (recipe.learning_rate - low) * (1 + math.cos(math.pi * step / total)) / 2
+
+
+class Stream:
+    """The batches of a run from `start` on, as the sampler of a DataLoader."""
+
+    def __init__(self, *, start: int, total: int, n: int, batch: int, seed: int):
+        """Yield the batches of steps `start` to `total` - 1."""
+        self.start, self.total, self.n, self.batch, self.seed = start, total, n, batch, seed
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        for step in range(self.start, self.total):
+            yield batch_at(step, n=self.n, batch=self.batch, seed=self.seed)
+
+    def __len__(self) -> int:
+        return self.total - self.start
