@@ -1,7 +1,11 @@
 """Paper 1: a U-Net with channel and spatial attention on Cityscapes, whole."""
 
+from repro.papers.paper1.claims import CLAIMS
+from repro.papers.paper1.contradictions import CONTRADICTIONS
+from repro.papers.paper1.deviations import DEVIATIONS
 from repro.papers.paper1.figures import FIGURE1, FIGURE2
 from repro.papers.paper1.own_tables import ABLATION, OPEN_CHOICES
+from repro.papers.paper1.references import REFERENCES
 from repro.papers.paper1.tables import TABLE1, TABLE2
 from repro.papers.spec import Paper
 
@@ -12,6 +16,8 @@ PAPER1 = Paper(
     source="arXiv (cs.CV), 6 February 2025",
     tables=(TABLE1, TABLE2, ABLATION, OPEN_CHOICES),
     figures=(FIGURE1, FIGURE2),
-    claims=(),
-    deviations=(),
+    claims=CLAIMS,
+    deviations=DEVIATIONS,
+    contradictions=CONTRADICTIONS,
+    references=REFERENCES,
 )

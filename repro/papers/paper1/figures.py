@@ -1,7 +1,8 @@
 """Paper 1's figures: the network's structure and its loss curves."""
 
-from repro.papers.paper1.tables import AUXILIARY, FROM_SCRATCH, MIOU, OURS, PA, RECIPE, RESNET50
+from repro.papers.paper1.tables import FROM_SCRATCH, MIOU, OURS, PA, RECIPE
 from repro.papers.spec import Figure, Row
+from repro.papers.systems import AUXILIARY, DEEPLABV3PLUS, FCN, PSPNET, SEGNET, UNET
 
 FIGURE1 = Figure(
     id="paper1_figure1",
@@ -13,7 +14,7 @@ FIGURE1 = Figure(
     rows=(
         Row(name="ours", network="attention_unet", options=OURS),
         Row(
-            name="U-Net", network="unet", options={"width": 64}, changes=FROM_SCRATCH,
+            name="U-Net", network="unet", options=UNET, changes=FROM_SCRATCH,
             why="The caption speaks of the U-Net's architecture, the text of the improved one's: both are drawn.",
         ),
     ),
@@ -35,11 +36,11 @@ FIGURE2 = Figure(
             changes={"epochs": 200, "patience": None},
             why='The text sees convergence "after about 175 epochs", which 100 epochs cannot show.',
         ),
-        Row(name="FCN", network="fcn", options=RESNET50, changes=AUXILIARY, extra=True),
-        Row(name="SegNet", network="segnet", options={"encoder_name": "vgg16_bn"}, extra=True),
-        Row(name="DeepLabv3+", network="deeplabv3plus", options=RESNET50, extra=True),
-        Row(name="PSPNet", network="pspnet", options=RESNET50, changes=AUXILIARY, extra=True),
-        Row(name="U-Net", network="unet", options={"width": 64}, changes=FROM_SCRATCH, extra=True),
+        Row(name="FCN", network="fcn", options=FCN, changes=AUXILIARY, extra=True),
+        Row(name="SegNet", network="segnet", options=SEGNET, extra=True),
+        Row(name="DeepLabv3+", network="deeplabv3plus", options=DEEPLABV3PLUS, extra=True),
+        Row(name="PSPNet", network="pspnet", options=PSPNET, changes=AUXILIARY, extra=True),
+        Row(name="U-Net", network="unet", options=UNET, changes=FROM_SCRATCH, extra=True),
     ),
     notes=("The paper's own curves are lost in its text: only what the text says of them is compared.",),
 )  # fmt: skip

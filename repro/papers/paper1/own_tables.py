@@ -11,6 +11,7 @@ from repro.papers.paper1.tables import (
     SMALL,
 )
 from repro.papers.spec import Row, Table
+from repro.papers.systems import FCN8S
 
 ABLATION = Table(
     id="paper1_ablation",
@@ -122,7 +123,7 @@ OPEN_CHOICES = Table(
         Row(name="ResNet-34", network="attention_unet", options={**OURS, "encoder_name": "resnet34"}),
         Row(name="float32", network="attention_unet", options=OURS, changes={"precision": "float32"}),
         Row(
-            name="FCN-8s on VGG16", network="fcn8s",
+            name="FCN-8s on VGG16", network="fcn8s", options=FCN8S,
             why="The FCN of its own paper; beside paper1_table1/FCN, the dilated one.",
         ),
         PRIOR_ROW,

@@ -1,6 +1,17 @@
 """Paper 1's tables: the comparison, the learning rates, and two of our own that it leaves out."""
 
 from repro.papers.spec import Column, Reading, Recipe, Row, Table
+from repro.papers.systems import (
+    AUXILIARY,
+    DEEPLABV3PLUS,
+    FCN,
+    OKTAY,
+    PSPNET,
+    SAME_BACKBONE,
+    SEGNET,
+    UNET,
+    UNETPLUSPLUS,
+)
 
 # Comments in quotation marks cite the paper; the rest is chosen and stands in deviations.py with its reason.
 RECIPE = Recipe(
@@ -43,12 +54,16 @@ BOUNDARY = Column(name="boundary IoU", metric="boundary_iou", extra=True, **CITY
 SMALL = Column(name="small targets", metric="iou:pole,traffic sign,person,bicycle", extra=True, **CITYSCAPES, **POINT)
 
 OURS = {
-    "encoder_name": "resnet50", "attention": "hybrid", "fusion": "full", "reduction": 16, "kernel": 7, "dropout": 0.1,
-}  # fmt: skip
-RESNET50 = {"encoder_name": "resnet50"}
-AUXILIARY = {"auxiliary_weights": (0.4,)}  # the weight that PSPNet's paper (Sec. 3.3) gives, used for FCN as well
+    "encoder_name": "resnet50",
+    "encoder_depth": 5,
+    "decoder_channels": (256, 128, 64, 32, 16),
+    "attention": "hybrid",  # eq. 3: "combines channel attention and spatial attention"
+    "fusion": "full",  # "multi-scale feature fusion strategy" on the skips and "global feature fusion module" below
+    "reduction": 16,  # of W_1 and W_2 in eq. 1
+    "kernel": 7,  # of Conv in eq. 2
+    "dropout": 0.1,  # IV-B: "Dropout"
+}
 FROM_SCRATCH = {"weights": "none"}
-SAME_BACKBONE = "ResNet-50: the paper names no backbone, so every network that can have it has the same."
 NO_WEIGHTS = "No pretrained weights exist for this network: it starts from random ones in every column."
 
 RESIZE = Reading(
@@ -78,25 +93,25 @@ TABLE1 = Table(
     columns=(MIOU, PA, *SELECTED, BOUNDARY, SMALL),
     rows=(
         Row(
-            name="FCN", network="fcn", options=RESNET50, changes=AUXILIARY, reported={"mIoU": "62.4", "PA": "89.1"},
+            name="FCN", network="fcn", options=FCN, changes=AUXILIARY, reported={"mIoU": "62.4", "PA": "89.1"},
             why=SAME_BACKBONE + " Dilated to stride 8, as libraries build FCN today; FCN-8s is in paper1_deviations.",
         ),
         Row(
-            name="SegNet", network="segnet", options={"encoder_name": "vgg16_bn"},
+            name="SegNet", network="segnet", options=SEGNET,
             reported={"mIoU": "65.7", "PA": "90.3"},
             why="VGG16 with batch normalisation: un-pooling by indices mirrors that encoder and no other.",
         ),
         Row(
-            name="DeepLabv3+", network="deeplabv3plus", options=RESNET50, reported={"mIoU": "72.8", "PA": "93.7"},
+            name="DeepLabv3+", network="deeplabv3plus", options=DEEPLABV3PLUS, reported={"mIoU": "72.8", "PA": "93.7"},
             why=SAME_BACKBONE,
         ),
         Row(  # printed "PSPNET"; the text writes PSPNet
-            name="PSPNet", network="pspnet", options=RESNET50, changes=AUXILIARY,
+            name="PSPNet", network="pspnet", options=PSPNET, changes=AUXILIARY,
             reported={"mIoU": "74.2", "PA": "94.1"}, why=SAME_BACKBONE,
         ),
         OURS_ROW,
         Row(
-            name="U-Net", network="unet", options={"width": 64}, changes=FROM_SCRATCH, extra=True,
+            name="U-Net", network="unet", options=UNET, changes=FROM_SCRATCH, extra=True,
             why="The traditional U-Net that the paper says it improves and does not measure. " + NO_WEIGHTS,
         ),
         Row(
@@ -104,9 +119,9 @@ TABLE1 = Table(
             options={**OURS, "attention": "none", "fusion": "none"}, extra=True,
             why="Ours without its modules: the U-Net with ours' backbone and initial weights.",
         ),
-        Row(name="U-Net++", network="unetplusplus", options=RESNET50, extra=True, why=SAME_BACKBONE),
+        Row(name="U-Net++", network="unetplusplus", options=UNETPLUSPLUS, extra=True, why=SAME_BACKBONE),
         Row(
-            name="Attention U-Net (Oktay)", network="oktay_attention_unet", options={"width": 64},
+            name="Attention U-Net (Oktay)", network="oktay_attention_unet", options=OKTAY,
             changes=FROM_SCRATCH, extra=True, why="The U-Net with attention that came before. " + NO_WEIGHTS,
         ),
         PRIOR_ROW,

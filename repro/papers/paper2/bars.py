@@ -1,7 +1,6 @@
 """Paper 2's two comparisons: eight systems on PH2, and eight on ISIC 2018."""
 
 from repro.papers.paper2.recipe import (
-    AUXILIARY,
     MEAN_AC,
     MEAN_DI,
     MEAN_JA,
@@ -10,11 +9,28 @@ from repro.papers.paper2.recipe import (
     POOLED_JA,
     PRIOR_ROW,
     RECIPE,
-    RESNET50,
-    SAME_BACKBONE,
     TCNET,
 )
 from repro.papers.spec import Column, Difference, Figure, Row
+from repro.papers.systems import (
+    AUXILIARY,
+    CANET,
+    CENET,
+    DEEPLABV3,
+    DEEPLABV3PLUS,
+    FCN,
+    FIVE_OUTPUTS,
+    ISL_MSCA,
+    MEDT,
+    MFCN_PI,
+    OWN_PAPER,
+    SAME_BACKBONE,
+    SSLS,
+    UNET,
+    UNET3PLUS,
+    UNETPLUSPLUS,
+    UTNET,
+)
 
 PH2 = {"data": "ph2", "unit": "percent"}
 PH2_INPUT = {**PH2, "labels": "input"}
@@ -43,7 +59,6 @@ ISIC2018_COLUMNS = (
     Column(name="DI, labels at input size", reading_of="DI", **ISIC2018_INPUT, **MEAN_DI),
 )
 
-OWN_PAPER = "As its own paper defines it; it has no backbone to choose."
 CLASSICAL = "A classical method: said to be trained on ISIC 2017, but it has no parameters to train."
 
 FIGURE4 = Figure(
@@ -54,18 +69,18 @@ FIGURE4 = Figure(
     recipe=RECIPE,
     columns=PH2_COLUMNS,
     rows=(
-        Row(name="FCN", network="fcn", options=RESNET50, changes=AUXILIARY, why=SAME_BACKBONE),
-        Row(name="UNet", network="unet", options={"width": 64}, why=OWN_PAPER),
+        Row(name="FCN", network="fcn", options=FCN, changes=AUXILIARY, why=SAME_BACKBONE),
+        Row(name="UNet", network="unet", options=UNET, why=OWN_PAPER),
         Row(
-            name="ISL-MSCA", network="isl_msca", untrained=True,
+            name="ISL-MSCA", network="isl_msca", options=ISL_MSCA, untrained=True,
             why=CLASSICAL,
         ),
         Row(
-            name="SSLS", network="ssls", untrained=True,
+            name="SSLS", network="ssls", options=SSLS, untrained=True,
             why=CLASSICAL,
         ),
         Row(
-            name="mFCN-PI", network="mfcn_pi", options=RESNET50,
+            name="mFCN-PI", network="mfcn_pi", options=MFCN_PI,
             why=SAME_BACKBONE + " Its stages are the FCN of this figure.",
         ),
         Row(
@@ -73,9 +88,7 @@ FIGURE4 = Figure(
             why="The paper gives no reference for it and no system of that name could be identified: nothing to build.",
         ),
         Row(
-            name="UNet3+", network="unet3plus",
-            options={"width": 64, "deep_supervision": True, "classification_guided": False},
-            changes={"auxiliary_weights": (1.0, 1.0, 1.0, 1.0)},
+            name="UNet3+", network="unet3plus", options=UNET3PLUS, changes=FIVE_OUTPUTS,
             why=OWN_PAPER + " All its outputs are supervised alike; every image holds a lesion, so no class guidance.",
         ),
         Row(name="TCNet", network="tcnet", options=TCNET),
@@ -106,16 +119,16 @@ FIGURE5 = Figure(
     recipe=RECIPE,
     columns=ISIC2018_COLUMNS,
     rows=(
-        Row(name="UNet++", network="unetplusplus", options=RESNET50, why=SAME_BACKBONE),
-        Row(name="DeepLabv3+", network="deeplabv3plus", options=RESNET50, why=SAME_BACKBONE),
+        Row(name="UNet++", network="unetplusplus", options=UNETPLUSPLUS, why=SAME_BACKBONE),
+        Row(name="DeepLabv3+", network="deeplabv3plus", options=DEEPLABV3PLUS, why=SAME_BACKBONE),
         Row(
-            name="CE-Net", network="cenet", options={"encoder_name": "resnet34", "pools": (2, 3, 5, 6)},
+            name="CE-Net", network="cenet", options=CENET,
             why="ResNet-34, as its own paper defines it, from random weights like every row.",
         ),
-        Row(name="DeepLabv3", network="deeplabv3", options=RESNET50, why=SAME_BACKBONE),
-        Row(name="UTNet", network="utnet", options={"width": 32}, why=OWN_PAPER),
-        Row(name="MedT", network="medt", options={"width": 16}, why=OWN_PAPER),
-        Row(name="CA-Net", network="canet", options={"width": 16}, why=OWN_PAPER),
+        Row(name="DeepLabv3", network="deeplabv3", options=DEEPLABV3, why=SAME_BACKBONE),
+        Row(name="UTNet", network="utnet", options=UTNET, why=OWN_PAPER),
+        Row(name="MedT", network="medt", options=MEDT, why=OWN_PAPER),
+        Row(name="CA-Net", network="canet", options=CANET, why=OWN_PAPER),
         Row(
             name="TCNet", network="tcnet", options=TCNET,
             reported={"JA": "90.334", "AC": "93.457", "DI": "91.773"},  # from the text: the bars are lost

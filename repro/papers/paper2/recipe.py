@@ -39,9 +39,6 @@ TCNET = {  # the whole network as the paper ends with it; every choice behind an
     "head_stride": 1,
 }
 FOUR_OUTPUTS = {"auxiliary_weights": (1.0, 1.0, 1.0)}  # deep supervision weighs its four outputs alike, as U-Net++ does
-RESNET50 = {"encoder_name": "resnet50"}
-AUXILIARY = {"auxiliary_weights": (0.4,)}  # as in paper 1's table
-SAME_BACKBONE = "ResNet-50 from random weights: the paper names no backbone, and TCNet has no pretrained weights."
 
 PRIOR_ROW = Row(
     name="position prior", network="position_prior", untrained=True, extra=True,
