@@ -1,8 +1,9 @@
-"""The one list of what can be trained: a network's name and the address of its class."""
+"""The one list of what can be trained: a network's name and the address of what builds it."""
 
 import difflib
 import inspect
 import pkgutil
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ NETWORKS: dict[str, str] = {
 }
 
 
-def network_class(name: str) -> type:
-    """Return the class behind a name of `NETWORKS`.
+def constructor(name: str) -> Callable[..., "nn.Module"]:
+    """Return the class, or the function that returns a library's network, behind a name of `NETWORKS`.
 
     Raises:
         ValueError: no network has that name; the sentence gives the nearest ones.
@@ -56,12 +57,12 @@ def build(name: str, *, classes: int, in_channels: int = 3, **options: object) -
     """
     from repro.models.any_size import AnySize  # torch takes seconds to import; the list itself must not
 
-    constructor = network_class(name)
-    known = inspect.signature(constructor).parameters
+    construct = constructor(name)
+    known = inspect.signature(construct).parameters
     for option in options:
         if option not in known:
             raise ValueError(f"Network {name!r} has no option {option!r}{_nearest(option, known)}.")
-    network = constructor(in_channels=in_channels, classes=classes, **options)
+    network = construct(in_channels=in_channels, classes=classes, **options)
     stride = getattr(network, "stride", 1)
     return AnySize(network, stride=stride) if stride > 1 else network
 
