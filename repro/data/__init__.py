@@ -1,0 +1,61 @@
+"""The data sets by name: where each is declared, where its files are, and how it is opened."""
+
+import difflib
+import os
+import pkgutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+DATASETS: dict[str, str] = {
+    "camvid": "repro.data.camvid:CamVid",
+    "cityscapes": "repro.data.cityscapes:Cityscapes",
+    "toy_cityscapes": "repro.data.toy:ToyCityscapes",
+}
+
+
+def dataset_class(name: str) -> type:
+    """Return the class that declares the data set `name`; an unknown name is a ValueError with the nearest ones."""
+    if name not in DATASETS:
+        near = difflib.get_close_matches(name, DATASETS, n=3, cutoff=0.5) or sorted(DATASETS)
+        raise ValueError(f"{name!r} is not a data set; the nearest names are {', '.join(near)}.")
+    return pkgutil.resolve_name(DATASETS[name])
+
+
+def search_folders(name: str, options: Iterable[str] = ()) -> list[Path]:
+    """Return the folders in which to look for `name`, best first.
+
+    Args:
+        name: a key of `DATASETS`.
+        options: what the user gave with `--data`: folders, or NAME=DIR for one set (others' are passed over).
+
+    Returns:
+        The options' folders, then `$REPRO_DATA` where it is set, then `./data`.
+    """
+    own, general = [], []
+    for option in options:
+        set_name, equals, folder = option.partition("=")
+        if equals and set_name in DATASETS:
+            own += [Path(folder)] if set_name == name else []
+        else:
+            general.append(Path(option))
+    if os.environ.get("REPRO_DATA"):
+        general.append(Path(os.environ["REPRO_DATA"]))
+    return [folder.expanduser() for folder in (*own, *general, Path("data"))]
+
+
+def find_root(name: str, folders: Sequence[str | Path]) -> Path:
+    """Return the folder of the data set `name`, looking through `folders` in their order.
+
+    A folder may be the set's own or hold one folder a set; upper and lower case do not matter. Nothing is written:
+    a generated set answers with the folder it will be written to.
+
+    Raises:
+        ValueError: unknown name, a file stands where a folder should be, or no folder holds the set; the sentence says
+            where it looked, where to get the data and which option to set.
+    """
+    return dataset_class(name).locate([Path(folder) for folder in folders])
+
+
+def open_dataset(name: str, root: str | Path):
+    """Return the `SegmentationSet` called `name` in the folder `root` (from `find_root`); reads no image yet."""
+    return dataset_class(name)(root)

@@ -1,0 +1,90 @@
+"""Decoding: one image or one label file to an array, or one sentence that says what is wrong with the file.
+
+Pillow decodes, because OpenCV returns a half-grey picture for a truncated JPEG without an error.
+"""
+
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+MAX_PIXELS = 2**26  # 67 million; the largest image of any set here has 30 million
+FORMATS = ("PNG", "JPEG", "GIF", "TIFF", "BMP")
+LOSSLESS = ("PNG", "GIF", "TIFF", "BMP")
+
+warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+
+def _open(path: Path) -> Image.Image:
+    """Open `path` lazily: the header is read and its size is within the limit."""
+    try:
+        file = Image.open(path, formats=FORMATS)
+    except FileNotFoundError:
+        raise ValueError(f"{path}: no such file; unpack the data set again.") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise ValueError(
+            f"{path}: declares more than {MAX_PIXELS} pixels; refused, get the file again."
+        ) from None
+    except (OSError, SyntaxError, struct.error, ValueError) as error:
+        reason = "zero bytes" if path.is_file() and path.stat().st_size == 0 else _one_line(error, path)
+        raise ValueError(f"{path}: cannot be read as an image ({reason}); get the file again.") from None
+    if file.width * file.height > MAX_PIXELS:
+        found = f"{file.width} x {file.height}"
+        file.close()
+        raise ValueError(
+            f"{path}: declares {found} pixels, the limit is {MAX_PIXELS}; refused, get the file again."
+        )
+    return file
+
+
+def _one_line(error: Exception, path: Path) -> str:
+    return " ".join(str(error).replace(f"'{path}'", "it").split()) or type(error).__name__
+
+
+def _pixels(file: Image.Image, path: Path) -> np.ndarray:
+    try:
+        return np.array(file)
+    except (OSError, SyntaxError, struct.error, zlib.error, ValueError) as error:
+        raise ValueError(f"{path}: is damaged ({_one_line(error, path)}); get the file again.") from None
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Return (height, width) from the header alone."""
+    with _open(path) as file:
+        return file.height, file.width
+
+
+def read_rgb(path: Path) -> np.ndarray:
+    """Return the image in `path` as (height, width, 3) uint8 RGB.
+
+    Raises:
+        ValueError: the file is missing, damaged, too large, or not an 8-bit RGB image.
+    """
+    with _open(path) as file:
+        if file.mode != "RGB":
+            raise ValueError(
+                f"{path}: an image of mode {file.mode!r}, expected 8-bit RGB; convert it or get it again."
+            )
+        return _pixels(file, path)
+
+
+def read_ids(path: Path) -> np.ndarray:
+    """Return the label file `path` as (height, width) uint8, as written: a palette's indices, a 1-bit mask as 0, 255.
+
+    Raises:
+        ValueError: the file is missing, damaged, too large, has colours or 16 bits, or was compressed with loss.
+    """
+    with _open(path) as file:
+        if file.format not in LOSSLESS:
+            raise ValueError(
+                f"{path}: a label stored as {file.format} has invented values; expected PNG, get it again."
+            )
+        if file.mode not in ("L", "P", "1"):
+            raise ValueError(
+                f"{path}: a label of mode {file.mode!r}, expected one 8-bit number a pixel; get it again."
+            )
+        pixels = _pixels(file, path)
+    return pixels.astype(np.uint8) * 255 if pixels.dtype == bool else pixels

@@ -1,0 +1,103 @@
+"""What happens to a training pair: resize, random crop and the papers' augmentations, each a function of its seed."""
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # it would ask the package index at import
+
+import albumentations as A
+import cv2
+import numpy as np
+
+from repro.data.base import VOID
+
+cv2.setNumThreads(0)  # its threads deadlock in forked workers and swamp the others
+
+Size = tuple[int, int]  # (height, width)
+
+FILL = (124, 116, 104)  # ImageNet's mean colour: zero once normalised
+SHIFT = 0.1  # of height and width, either way
+SCALE = (0.8, 1.25)
+BRIGHTNESS = (0.8, 1.2)  # factor
+COLOUR = {"contrast": (0.8, 1.2), "saturation": (0.8, 1.2), "hue": (-0.05, 0.05)}
+
+
+def _affine(**change: object) -> A.Affine:
+    return A.Affine(
+        **change,
+        interpolation=cv2.INTER_LINEAR,
+        mask_interpolation=cv2.INTER_NEAREST,  # bilinear would invent class 7 between 6 and 8
+        border_mode=cv2.BORDER_CONSTANT,
+        fill=FILL,
+        fill_mask=VOID,
+        p=1,
+    )
+
+
+def _jitter(**factors: tuple[float, float]) -> A.ColorJitter:
+    still = {"brightness": (1, 1), "contrast": (1, 1), "saturation": (1, 1), "hue": (0, 0)}
+    return A.ColorJitter(**{**still, **factors}, p=1)
+
+
+AUGMENTATIONS: dict[str, Callable[[], A.BasicTransform]] = {
+    "horizontal_flip": lambda: A.HorizontalFlip(p=0.5),
+    "vertical_flip": lambda: A.VerticalFlip(p=0.5),
+    "diagonal_flip": lambda: A.Transpose(p=0.5),
+    "shift": lambda: _affine(translate_percent={"x": (-SHIFT, SHIFT), "y": (-SHIFT, SHIFT)}),
+    "scale": lambda: _affine(scale=SCALE, keep_ratio=True),
+    "brightness": lambda: _jitter(brightness=BRIGHTNESS),
+    "colour": lambda: _jitter(**COLOUR),
+}
+
+
+def resize_image(image: np.ndarray, size: Size) -> np.ndarray:
+    """Return the (H, W, 3) uint8 image at `size`: pixel areas averaged when it shrinks, bilinear when it grows."""
+    if image.shape[:2] == tuple(size):
+        return image
+    shrinks = size[0] <= image.shape[0] and size[1] <= image.shape[1]
+    return cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR_EXACT)
+
+
+def resize_label(label: np.ndarray, size: Size) -> np.ndarray:
+    """Return the (H, W) uint8 label at `size`, nearest pixel centre: no value that was not there."""
+    if label.shape == tuple(size):
+        return label
+    return cv2.resize(label, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+
+
+class Augmentation:
+    """Crop and augment a pair of arrays as (seed, epoch, index) say, and as nothing else does.
+
+    Args:
+        crop: (height, width) of a random crop, taken first; a smaller image is padded with void. None crops nothing.
+        augmentations: keys of `AUGMENTATIONS`, applied in this order.
+
+    Raises:
+        ValueError: an unknown augmentation.
+    """
+
+    def __init__(self, *, crop: Size | None, augmentations: Sequence[str]):
+        unknown = [key for key in augmentations if key not in AUGMENTATIONS]
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is not an augmentation; there are {', '.join(AUGMENTATIONS)}.")
+        steps = [AUGMENTATIONS[key]() for key in augmentations]
+        self._compose = A.Compose([_crop(crop), *steps] if crop else steps)
+
+    def __call__(
+        self, image: np.ndarray, label: np.ndarray, *, seed: int, epoch: int, index: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the (h, w, 3) image and (h, w) label, both uint8, of this (seed, epoch, index)."""
+        self._compose.set_random_seed(sample_seed(seed, epoch, index))
+        pair = self._compose(image=image, mask=label)
+        return pair["image"], pair["mask"]
+
+
+def _crop(crop: Size) -> A.RandomCrop:
+    return A.RandomCrop(*crop, pad_if_needed=True, pad_position="random", fill=FILL, fill_mask=VOID, p=1)
+
+
+def sample_seed(seed: int, epoch: int, index: int) -> int:
+    """Return 63 bits that are a function of the three numbers; albumentations would repeat itself every epoch."""
+    digest = hashlib.sha256(f"{seed},{epoch},{index}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
