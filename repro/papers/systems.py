@@ -20,11 +20,12 @@ CENET = {"encoder_name": "resnet34", "pools": (2, 3, 5, 6)}
 UTNET = {"width": 32, "heads": 4, "reduced": 8, "dropout": 0.1, "deep_supervision": False}
 MEDT = {"width": 16, "groups": 8, "depths": (1, 2, 4, 1), "embedded_size": 128, "local_position": True}
 CANET = {"width": 16, "dropout": 0.5}
-MFCN_PI = {**RESNET50}
+MFCN_PI = {**RESNET50, "stages": 3, "steps": 5, "influence": 0.15}
 ISL_MSCA: dict[str, object] = {}
-SSLS: dict[str, object] = {}
+SSLS = {"count": 300}
 
 AUXILIARY = {"auxiliary_weights": (0.4,)}  # recipe: the weight in PSPNet's paper (Sec. 3.3), used for FCN as well
+THREE_STAGES = {"auxiliary_weights": (1.0, 1.0, 1.0)}  # recipe: each stage of mFCN-PI learns from the label alone
 FIVE_OUTPUTS = {"auxiliary_weights": (1.0, 1.0, 1.0, 1.0)}  # recipe: U-Net3+ supervises its five outputs alike
 
 SAME_BACKBONE = "ResNet-50: the paper names no backbone, so every network that can have it has the same."

@@ -26,6 +26,7 @@ from repro.papers.systems import (
     OWN_PAPER,
     SAME_BACKBONE,
     SSLS,
+    THREE_STAGES,
     UNET,
     UNET3PLUS,
     UNETPLUSPLUS,
@@ -71,16 +72,10 @@ FIGURE4 = Figure(
     rows=(
         Row(name="FCN", network="fcn", options=FCN, changes=AUXILIARY, why=SAME_BACKBONE),
         Row(name="UNet", network="unet", options=UNET, why=OWN_PAPER),
+        Row(name="ISL-MSCA", network="isl_msca", options=ISL_MSCA, untrained=True, why=CLASSICAL),
+        Row(name="SSLS", network="ssls", options=SSLS, untrained=True, why=CLASSICAL),
         Row(
-            name="ISL-MSCA", network="isl_msca", options=ISL_MSCA, untrained=True,
-            why=CLASSICAL,
-        ),
-        Row(
-            name="SSLS", network="ssls", options=SSLS, untrained=True,
-            why=CLASSICAL,
-        ),
-        Row(
-            name="mFCN-PI", network="mfcn_pi", options=MFCN_PI,
+            name="mFCN-PI", network="mfcn_pi", options=MFCN_PI, changes=THREE_STAGES,
             why=SAME_BACKBONE + " Its stages are the FCN of this figure.",
         ),
         Row(

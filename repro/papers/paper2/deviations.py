@@ -250,11 +250,11 @@ OTHERS = (
         rows=BARS,
     ),
     Deviation(
-        subject="deep supervision of U-Net3+ and auxiliary loss of FCN",
+        subject="outputs beside the main one",
         paper=NOT_STATED,
-        choice="U-Net3+'s five outputs weigh alike; FCN's auxiliary head weighs 0.4; U-Net++ has one output",
+        choice="U-Net3+'s five and mFCN-PI's stages weigh 1 each; FCN's auxiliary head 0.4; U-Net++ has one output",
         why="As their papers or libraries have them.",
-        rows=("*/UNet3+", "*/FCN", "*/UNet++"),
+        rows=("*/UNet3+", "*/mFCN-PI", "*/FCN", "*/UNet++"),
     ),
     Deviation(
         subject="SSLS and ISL-MSCA",
