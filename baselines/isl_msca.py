@@ -1,4 +1,4 @@
-"""ISL-MSCA: a classifier learned from the image itself, spread over superpixels of several sizes by cellular automata."""
+"""ISL-MSCA: a classifier that the image itself trains, spread over superpixels by cellular automata."""
 
 import numpy as np
 

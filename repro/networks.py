@@ -26,7 +26,15 @@ NETWORKS: dict[str, str] = {
     "unet": "baselines.unet:PlainUNet",
     "unetplusplus": "baselines.unetplusplus:unetplusplus",
     # paper 2
+    "canet": "baselines.canet:CANet",
+    "cenet": "baselines.cenet:CENet",
     "deeplabv3": "baselines.deeplabv3:deeplabv3",
+    "isl_msca": "baselines.isl_msca:ISLMSCA",
+    "medt": "baselines.medt:MedT",
+    "mfcn_pi": "baselines.mfcn_pi:MultistageFCN",
+    "ssls": "baselines.ssls:SSLS",
+    "unet3plus": "baselines.unet3plus:UNet3Plus",
+    "utnet": "baselines.utnet:UTNet",
 }
 
 
