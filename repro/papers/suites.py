@@ -10,12 +10,14 @@ _DRIVE = Stand(train="drive", test="drive", name="DRIVE", own=True)
 _CHASEDB1 = Stand(train="chasedb1", test="chasedb1", name="CHASE_DB1", own=True)
 _ISIC2017_256 = Stand(train="isic2017_256", test="isic2017_256", name="ISIC 2017 at 256x256")
 
-# Everything that makes the demo small, in one place. About 55 runs have to end within minutes on two cores.
-_DEMO_EPOCHS, _DEMO_LONG = 4, 8  # the second for the run of paper1_figure2 that is twice as long as the others
-_DEMO_CROP = (64, 128)  # of street scenes of 128x256, half of each side as in the paper
-_DEMO_SIZE = (64, 64)  # of lesions and fundus images
-_DEMO_ENCODER = {"encoder_name": "resnet18"}
-_DEMO_WIDTH = {"width": 8}
+# Everything that makes the demo small, in one place: about 55 runs have to end within minutes on two cores.
+_EPOCHS, _LONG = 3, 6  # the second for the run of paper1_figure2 that is twice as long as the others
+_BATCH = 4
+_CROP = (64, 128)  # of street scenes of 128x256: half of each side, as in the paper
+_SIZE = (64, 64)  # of lesions and fundus images
+_ENCODER = {"encoder_name": "resnet18"}
+_DECODER = {"decoder_channels": (64, 48, 32, 24, 16)}
+_WIDTH = {"width": 8}
 
 DEMO = Suite(
     name="demo",
@@ -28,26 +30,32 @@ DEMO = Suite(
         "drive": Stand(train="toy_drive", test="toy_drive", name="generated fundus images"),
         "chasedb1": Stand(train="toy_chasedb1", test="toy_chasedb1", name="generated fundus images, second set"),
     },
-    changes={"weights": "none", "precision": "float32", "epochs": _DEMO_EPOCHS, "batch": 8},
+    changes={"weights": "none", "precision": "float32", "epochs": _EPOCHS, "batch": _BATCH},
     table_changes={
-        "paper1_*": {"crop": _DEMO_CROP, "alpha": 0.75},  # at 0.5 alpha and 1 - alpha could not be told apart
-        "paper2_*": {"size": _DEMO_SIZE},
+        "paper1_*": {"crop": _CROP, "alpha": 0.75},  # at 0.5 alpha and 1 - alpha could not be told apart
+        "paper2_*": {"size": _SIZE},
     },
     row_changes={
-        "paper1_figure2/ours, 200 epochs": {"epochs": _DEMO_LONG},
-        "paper1_deviations/resize": {"size": _DEMO_CROP, "crop": None},
+        "paper1_figure2/ours, 200 epochs": {"epochs": _LONG},
+        "paper1_deviations/resize": {"size": _CROP, "crop": None},
     },
     options={
-        "attention_unet": _DEMO_ENCODER,
-        "unetplusplus": _DEMO_ENCODER,
-        "fcn": _DEMO_ENCODER,
-        "deeplabv3": _DEMO_ENCODER,
-        "deeplabv3plus": _DEMO_ENCODER,
-        "pspnet": _DEMO_ENCODER,
-        "unet": _DEMO_WIDTH,
-        "oktay_attention_unet": _DEMO_WIDTH,
-        "unet3plus": _DEMO_WIDTH,
-        "tcnet": _DEMO_WIDTH,
+        "attention_unet": {**_ENCODER, **_DECODER},
+        "unetplusplus": {**_ENCODER, **_DECODER},
+        "fcn": _ENCODER,
+        "fcn8s": {**_WIDTH, "hidden": 64},
+        "deeplabv3": _ENCODER,
+        "deeplabv3plus": _ENCODER,
+        "pspnet": _ENCODER,
+        "mfcn_pi": _ENCODER,
+        "cenet": _ENCODER,
+        "segnet": _WIDTH,
+        "unet": _WIDTH,
+        "oktay_attention_unet": _WIDTH,
+        "unet3plus": _WIDTH,
+        "utnet": _WIDTH,
+        "canet": _WIDTH,
+        "tcnet": _WIDTH,
     },
     toy=True,
     why="Generated images, small networks and few epochs: it shows that everything runs, not which network is better.",
