@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -137,9 +137,12 @@ class SegmentationSet:
             ValueError: as `samples`; an image and its label differ in size; a label holds a value that is no class.
         """
         samples = [sample for list_name in list_names for sample in self.samples(list_name)]
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        pool = ThreadPoolExecutor(os.cpu_count())
+        try:
             for _ in pool.map(self._check_pair, samples):
                 pass
+        finally:
+            pool.shutdown(cancel_futures=True)  # the first wrong file is enough
         return len(samples)
 
     def _check_pair(self, sample: Sample) -> None:
@@ -190,14 +193,12 @@ class SegmentationSet:
         return table[ids]
 
 
-def require_folder(path: Path, what: str) -> None:
-    """Raise a ValueError unless `path` is a folder; `what` says whose."""
-    if path.exists() and not path.is_dir():
-        raise ValueError(
-            f"{path}: a file, but {what} should be here; move the file away or name another folder."
-        )
-    if not path.is_dir():
-        raise ValueError(f"{path}: there is no such folder, but {what} should be here.")
+def require_folder(path: Path, what: str, remedy: str = "Name another folder.") -> None:
+    """Raise a ValueError unless `path` is a folder; `what` says which one it should be, `remedy` what to do."""
+    if path.is_dir():
+        return
+    found = "a file" if path.exists() else "no such folder"
+    raise ValueError(f"{path}: {found}, but {what} should be here. {remedy}")
 
 
 def ranges(values: Iterable[int]) -> str:
@@ -209,14 +210,6 @@ def ranges(values: Iterable[int]) -> str:
         else:
             runs.append([number])
     return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}..{run[-1]}" for run in runs)
-
-
-def files_in(folder: Path, suffixes: tuple[str, ...], *, what: str, remedy: str) -> Iterator[Path]:
-    """Yield, sorted, the files of `folder` that end with one of `suffixes` in any case; no folder is a ValueError."""
-    if not folder.is_dir():
-        found = "a file" if folder.exists() else "no such folder"
-        raise ValueError(f"{folder}: {found}, but {what} should be here. {remedy}")
-    yield from sorted(path for path in folder.iterdir() if path.name.lower().endswith(suffixes))
 
 
 def content_hash(path: Path) -> str:

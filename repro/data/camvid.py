@@ -62,7 +62,7 @@ class CamVid(SegmentationSet):
     def split(self, split: str) -> Sequence[Sample]:
         """Return the samples of "train", "val" or "test" in the order of the split's list."""
         for folder in (split, f"{split}annot"):
-            require_folder(self.root / folder, f"{folder} of {self.name}")
+            require_folder(self.root / folder, f"{folder} of {self.name}", self.remedy)
         return [self._sample(split, stem) for stem in self._stems(self.root / f"{split}.txt")]
 
     def _stems(self, path: Path) -> list[str]:

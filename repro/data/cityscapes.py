@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from repro.data.base import VOID, Part, Sample, SegmentationSet, files_in, require_folder
+from repro.data.base import VOID, Part, Sample, SegmentationSet, require_folder
 
 CLASSES = {  # name: (id in *_labelIds.png, colour), in the order of the train ids 0..18
     "road": (7, (128, 64, 128)),
@@ -30,6 +30,7 @@ CLASSES = {  # name: (id in *_labelIds.png, colour), in the order of the train i
 LABEL_IDS = range(
     34
 )  # 0 unlabelled, 1 ego vehicle, 2 rectification border, 3 out of roi, 4 static, ... 33 bicycle
+ENDING = "_leftImg8bit.png"
 SELECTION_CITIES = ("krefeld", "monchengladbach", "ulm")
 
 
@@ -79,19 +80,20 @@ class Cityscapes(SegmentationSet):
                 f"{self.name}: the labels of split {split!r} are withheld by the publisher; use val."
             )
         for kind in ("leftImg8bit", "gtFine"):
-            require_folder(self.root / kind / split, f"{kind} of {self.name}'s split {split!r}")
+            require_folder(self.root / kind / split, f"{kind} of {self.name}'s split {split!r}", self.remedy)
         cities = sorted(folder for folder in (self.root / "leftImg8bit" / split).iterdir() if folder.is_dir())
         return [sample for city in cities for sample in self._city(split, city)]
 
     def _city(self, split: str, city: Path) -> Sequence[Sample]:
-        found = files_in(city, ("_leftimg8bit.png",), what="a city", remedy=self.remedy)
-        names = [path.name[: -len("_leftImg8bit.png")] for path in found]
+        names = [
+            path.name.removesuffix(ENDING) for path in sorted(city.iterdir()) if path.name.endswith(ENDING)
+        ]
         labels = self.root / "gtFine" / split / city.name
         return [
             Sample(
                 name=name,
                 unit=city.name,
-                image=city / f"{name}_leftImg8bit.png",
+                image=city / f"{name}{ENDING}",
                 label=labels / f"{name}_gtFine_labelIds.png",
             )
             for name in names

@@ -57,7 +57,9 @@ class TrainingSamples(torch.utils.data.Dataset):
         self._room = kept_bytes
 
     def _common_size(self) -> Size:
-        sizes = {size_of(sample.image): sample for sample in self.samples}
+        sizes: dict[Size, Sample] = {}
+        for sample in self.samples:
+            sizes.setdefault(size_of(sample.image), sample)
         if len(sizes) > 1:
             found = ", ".join(
                 f"{height} x {width} ({s.image.name})" for (height, width), s in [*sizes.items()][:2]
