@@ -70,14 +70,20 @@ def vgg_encoder(name: str, *, in_channels: int, width: int) -> VGGEncoder:
     if name not in names:
         raise ValueError(f"Encoder {name!r} is not a VGG, which this network is defined on: choose {', '.join(names)}.")
     own = smp.encoders.encoders[name]["params"]
-    encoder = VGGEncoder(
-        out_channels=[channels * width // 64 for channels in own["out_channels"]],
-        config=[layer if layer == "M" else layer * width // 64 for layer in own["config"]],
-        batch_norm=own["batch_norm"],
-        depth=5,
-        output_stride=32,
-    )
+    with torch.device("meta"):  # its classifier, 120 million numbers, would be drawn only to be thrown away
+        encoder = VGGEncoder(
+            out_channels=[channels * width // 64 for channels in own["out_channels"]],
+            config=[layer if layer == "M" else layer * width // 64 for layer in own["config"]],
+            batch_norm=own["batch_norm"],
+            depth=5,
+            output_stride=32,
+        )
+    encoder = encoder.to_empty(device=torch.get_default_device())
     encoder.set_in_channels(in_channels, pretrained=False)
+    for layer in encoder.features:
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.reset_parameters()
+    initialise(encoder)
     return encoder
 
 

@@ -47,7 +47,8 @@ class SegNet(nn.Module):
         self.encoder = vgg_encoder(encoder_name, in_channels=in_channels, width=width)
         self.decoder = nn.ModuleList(_mirror(self.encoder.features))
         self.head = nn.Conv2d(width, classes, 3, padding=1)
-        initialise(self)
+        initialise(self.decoder)
+        initialise(self.head)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Return (N, classes, H, W) logits for (N, in_channels, H, W), H and W divisible by 32."""

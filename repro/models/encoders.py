@@ -80,7 +80,7 @@ def load_encoder_weights(network: nn.Module, weights: str) -> str | None:
 
 def weights_folder() -> Path:
     """Return where fetched weights lie: `$REPRO_CACHE/weights`, by default ~/.cache/repro/weights."""
-    return Path(os.environ.get("REPRO_CACHE", "~/.cache/repro")).expanduser() / "weights"
+    return Path(os.environ.get("REPRO_CACHE") or "~/.cache/repro").expanduser() / "weights"
 
 
 def fetched_file(name: str) -> Path:
