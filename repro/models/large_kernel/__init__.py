@@ -32,8 +32,7 @@ def depthwise_conv(
     padding = (weight.shape[-2] // 2, weight.shape[-1] // 2)
     if torch.compiler.is_exporting() or torch.onnx.is_in_onnx_export():
         return F.conv2d(image, weight, bias, padding=padding, groups=image.shape[1])
-    if torch.is_autocast_enabled(image.device.type) and image.dtype != torch.float64:
-        image = image.to(torch.get_autocast_dtype(image.device.type))
+    image = _as_autocast_says(image)
     weight = _within_reach(weight, image.shape[-2:])
     return depthwise_operator(image, weight, bias, backend or backend_for(image.device.type, weight.shape[-2:]))
 
@@ -57,6 +56,14 @@ class LargeKernelConv2d(nn.Module):
     def extra_repr(self) -> str:
         """Return what stands between the brackets of the module's description."""
         return f"{self.weight.shape[0]}, kernel_size={self.kernel_size}, bias={self.bias is not None}"
+
+
+def _as_autocast_says(image: torch.Tensor) -> torch.Tensor:
+    """Return the image in autocast's precision if it is on; float64 stays, as autocast leaves it."""
+    device = image.device.type
+    if image.dtype == torch.float64 or not torch.amp.is_autocast_available(device):
+        return image
+    return image.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else image
 
 
 def _within_reach(weight: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

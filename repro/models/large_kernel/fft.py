@@ -69,7 +69,7 @@ def _correlation(image, gradient_spectrum, kernel, size, precision) -> torch.Ten
     # With the images of a pair swapped the inverse transform yields i times the conjugate spectrum, so no pass over
     # memory is spent on conjugating; the factor i moves the sum wanted to the imaginary part.
     conjugate = torch.fft.ifft2(_pack(image, size, precision, first=1), norm="forward")
-    total = conjugate[0] * gradient_spectrum[0]
+    total = conjugate[0].mul_(gradient_spectrum[0])
     for one, other in zip(conjugate[1:], gradient_spectrum[1:], strict=True):
         total.addcmul_(one, other)
     lags = torch.fft.ifft2(total).imag

@@ -10,9 +10,7 @@ def forward(image: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
     padding = (weight.shape[-2] // 2, weight.shape[-1] // 2)
     bias = None if bias is None else bias.to(precision)
     with _full_precision():
-        result = F.conv2d(
-            image.to(precision), weight.to(precision), bias, padding=padding, groups=image.shape[1]
-        )  # fmt: skip
+        result = F.conv2d(image.to(precision), weight.to(precision), bias, padding=padding, groups=image.shape[1])
     return result.to(image.dtype)
 
 
@@ -24,9 +22,18 @@ def backward(
     padding = [weight.shape[-2] // 2, weight.shape[-1] // 2]
     with _full_precision():
         of = torch.ops.aten.convolution_backward(
-            gradient.to(precision), image.to(precision), weight.to(precision), None, [1, 1], padding, [1, 1],
-            False, [0, 0], image.shape[1], [of_image, of_weight, False],
-        )  # fmt: skip
+            gradient.to(precision),
+            image.to(precision),
+            weight.to(precision),
+            None,
+            [1, 1],
+            padding,
+            [1, 1],
+            False,
+            [0, 0],
+            image.shape[1],
+            [of_image, of_weight, False],
+        )
     return of[0].to(image.dtype) if of_image else None, of[1].to(weight.dtype) if of_weight else None
 
 
