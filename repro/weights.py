@@ -6,15 +6,18 @@
 Nothing else in the suite opens a socket for weights. They go to `$REPRO_CACHE/weights`.
 """
 
-import argparse
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import huggingface_hub
 
+from repro.command import Parser, run
 from repro.models.encoders import address, fetched_file, sha256, weights_folder
+
+PROG = "repro.weights"
 
 
 def fetch(name: str) -> Path:
@@ -46,21 +49,22 @@ def fetched() -> tuple[tuple[str, int, str], ...]:
     return tuple((file.name.removesuffix(".imagenet.safetensors"), file.stat().st_size, sha256(file)) for file in files)
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status: 0, or 2 after one sentence on standard error."""
-    parser = argparse.ArgumentParser(prog="python -m repro.weights", description="Encoders' ImageNet weights.")
+    return run(_weights, arguments, PROG)
+
+
+def _weights(arguments: Sequence[str] | None) -> int:
+    """Fetch or list, as the arguments say."""
+    parser = Parser(prog=PROG, description="Encoders' ImageNet weights.")
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("fetch", help="download an encoder's weights").add_argument("name", help="resnet50, tu-...")
     verbs.add_parser("list", help="show what is in the weights folder")
     given = parser.parse_args(arguments)
-    try:
-        if given.verb == "fetch":
-            print(fetch(given.name))
-        else:
-            _print_list()
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
+    if given.verb == "fetch":
+        print(fetch(given.name))
+    else:
+        _print_list()
     return 0
 
 

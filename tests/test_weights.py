@@ -77,18 +77,27 @@ def test_other_bytes_than_the_publisher_states_are_not_kept(server, tmp_path):
     server.digest = "0" * 64
     done = fetch(server, tmp_path, "resnet18")
     assert done.returncode == 2
+    assert done.stderr.strip().splitlines()[-1].startswith("repro.weights: ")
     assert "Traceback" not in done.stderr
     assert not list((tmp_path / "weights").iterdir())
 
 
 def test_an_unknown_encoder_is_one_sentence(capsys):
     assert main(["fetch", "resnet51"]) == 2
-    assert capsys.readouterr().err.startswith("No encoder is called 'resnet51'; the nearest are resnet50, ")
+    assert capsys.readouterr().err.startswith(
+        "repro.weights: No encoder is called 'resnet51'; the nearest are resnet50, "
+    )
 
 
 def test_an_encoder_without_published_weights_is_one_sentence(capsys):
     assert main(["fetch", "tu-convnext_atto_rms"]) == 2
     assert "Nobody publishes ImageNet weights for encoder 'tu-convnext_atto_rms'" in capsys.readouterr().err
+
+
+def test_a_verb_that_does_not_exist_is_one_sentence(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["fetsh"])
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_list_shows_what_is_there(tmp_path, monkeypatch, capsys):
