@@ -41,7 +41,7 @@ class CANet(nn.Module):
         self.gates = nn.ModuleList(DualGate(each, 2 * each) for each in widths[:3])
         self.decoder = nn.ModuleList(ChannelAttention(2 * each, each) for each in widths[:4])
         self.scale_attention = ScaleAttention(widths[:4])
-        self.head = nn.Sequential(conv_relu(16, 4), nn.Conv2d(4, classes, 1))
+        self.head = nn.Conv2d(4 * self.scale_attention.channels, classes, 1)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Return (N, classes, H, W) logits for (N, in_channels, H, W)."""
