@@ -21,7 +21,7 @@ UTNET = {"width": 32, "heads": 4, "reduced": 8, "dropout": 0.1, "deep_supervisio
 MEDT = {"width": 16, "groups": 8, "depths": (1, 2, 4, 1), "embedded_size": 128, "local_position": True}
 CANET = {"width": 16, "dropout": 0.5}
 MFCN_PI = {**RESNET50, "stages": 3, "steps": 5, "influence": 0.15}
-ISL_MSCA: dict[str, object] = {}
+ISL_MSCA = {"counts": (100, 200, 400), "steps": 20, "sigma_squared": 5.0}
 SSLS = {"count": 300}
 
 AUXILIARY = {"auxiliary_weights": (0.4,)}  # recipe: the weight in PSPNet's paper (Sec. 3.3), used for FCN as well

@@ -12,7 +12,8 @@ NETWORK = (
     Deviation(
         subject="stages and widths of TCNet",
         paper=NOT_STATED,
-        choice="four stages at strides 4 to 32 with 64, 128, 256 and 512 channels, two branches side by side",
+        choice="a stem at strides 1 and 2 with 16 and 32 channels, then two branches side by side of four stages at "
+        "strides 4 to 32 with 64, 128, 256 and 512",
         why="The form of the encoders it builds on.",
         rows=TCNET,
     ),
@@ -46,9 +47,9 @@ NETWORK = (
         rows=TCNET,
     ),
     Deviation(
-        subject="place of the MHSA",
+        subject="strides of the self-attention",
         paper=NOT_STATED,
-        choice="ETM at strides 8, 16 and 32",
+        choice="ETM at strides 8, 16 and 32; the MFM's at stride 4 runs on the means of 2x2 positions",
         why="At stride 4 of a 448x448 image the attention matrix alone is larger than the paper's card can hold.",
         rows=TCNET,
     ),
@@ -58,6 +59,21 @@ NETWORK = (
         choice="the next deeper map, up-sampled and cut, through self-attention",
         why='By symmetry with the lower branch, and for the "multi-head self-attention mechanism" the MFM combines.',
         rows=TCNET,
+    ),
+    Deviation(
+        subject="form of the hybrid attention module",
+        paper="channel and spatial attention; reduction and kernel not stated",
+        choice="CBAM: channel attention with reduction 16, then spatial attention with a 7x7 convolution",
+        why="Its two descriptors, average and maximum pooling, are CBAM's.",
+        rows=TCNET,
+    ),
+    Deviation(
+        subject="places of the hybrid attention module",
+        paper="named, not drawn in the text at hand",
+        choice="all-convolution: after every 3x3 unit and every LKM; encoder and decoder units: at the end of every "
+        "stage; single and four outputs: after the first unit and before the one head or the four",
+        why="The least that tells the names apart.",
+        rows=("paper2_figure2/*", "paper2_figure3/*"),
     ),
     Deviation(
         subject="attention in the ablation and the sweep",
