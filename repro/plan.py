@@ -149,8 +149,8 @@ def run_of(
     if stand is None or row.network is None:
         return None
     changes = (
-        of.changes | _matching(of.table_changes, table.id) | (reading.changes if reading else {})
-        | row.changes | _matching(of.row_changes, f"{table.id}/{row.name}")
+        of.changes | matching(of.table_changes, table.id) | (reading.changes if reading else {})
+        | row.changes | matching(of.row_changes, f"{table.id}/{row.name}")
     )  # fmt: skip
     recipe = replace(table.recipe, **changes)
     limit = of.limit
@@ -168,8 +168,8 @@ def run_of(
     )
 
 
-def _matching(changes: dict[str, dict], name: str) -> dict:
-    """The union of the changes whose glob matches `name`, later ones first to give way."""
+def matching(changes: dict[str, dict], name: str) -> dict:
+    """Return the union of the changes whose glob matches `name`; of two that replace a field the later counts."""
     merged: dict = {}
     for glob, change in changes.items():
         if fnmatch.fnmatchcase(name, glob):

@@ -108,9 +108,11 @@ def check_data(name: str, data: tuple[str, ...]) -> int:
 def open_lists(run: Run, data: tuple[str, ...]) -> Lists:
     """Return a run's three image lists; ValueError where data are missing or incomplete."""
     train_set, test_set = _dataset(run.train.data, data), _dataset(run.test.data, data)
+    whole, selection = train_set.samples(run.train.list), train_set.samples("selection")
+    train = spread(whole, run.train.limit)
     return Lists(
-        spread(train_set.samples(run.train.list), run.train.limit),
-        train_set.samples("selection"),
+        train,
+        spread(selection, -(-len(selection) * len(train) // len(whole))),  # both are cut from the training images
         test_set.samples(run.test.list),
         train_set,
         test_set,

@@ -1,0 +1,130 @@
+"""Loss curves: training and selection loss over epochs or steps, with the spread over seeds as a band."""
+
+import csv
+import io
+from dataclasses import dataclass
+
+import numpy as np
+
+from repro.compare import Comparison, Finding
+from repro.figure.style import COLOURS, DASHES, canvas, empty
+
+NAMES = {"train_loss": "training loss", "selection_loss": "validation loss", "report_loss": "test loss"}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One curve of one row: `mean` and `spread` over the seeds that reach a position.
+
+    Attributes:
+        row, quantity: what it shows.
+        position: (k,) epochs or steps.
+        mean: (k,) over seeds.
+        spread: (k,) standard deviation over seeds, 0 under two.
+        n: seeds.
+    """
+
+    row: str
+    quantity: str
+    position: np.ndarray
+    mean: np.ndarray
+    spread: np.ndarray
+    n: int
+
+
+def curves_of(comparison: Comparison) -> list[Curve]:
+    """Return the declared curves of every row that was measured, in declared order."""
+    table = comparison.table
+    found = []
+    for findings in comparison.rows:
+        measured = next((finding for finding in findings if finding.records), None)
+        if measured is None or measured.records[0].data["training"] is None:
+            continue
+        for quantity in table.curves:
+            curve = _curve(measured, quantity, table.axis)
+            if curve is not None:
+                found.append(curve)
+    return found
+
+
+def _curve(finding: Finding, quantity: str, axis: str) -> Curve | None:
+    """The mean over seeds of one quantity, or None where it was not recorded."""
+    by_position: dict[float, list[float]] = {}
+    for record in finding.records:
+        for position, value in points_of(record.curve(), quantity, axis):
+            by_position.setdefault(position, []).append(value)
+    if not by_position:
+        return None
+    positions = sorted(by_position)
+    values = [np.array(by_position[position]) for position in positions]
+    return Curve(
+        row=finding.row.name,
+        quantity=quantity,
+        position=np.array(positions),
+        mean=np.array([each.mean() for each in values]),
+        spread=np.array([each.std(ddof=1) if len(each) > 1 else 0.0 for each in values]),
+        n=len(finding.records),
+    )
+
+
+def points_of(points: list[dict], quantity: str, axis: str) -> list[tuple[float, float]]:
+    """Return (position, value) of one quantity of a recorded curve.
+
+    Over epochs the training loss is the mean over the epoch's steps; over steps it is each point's own mean, over the
+    steps since the point before.
+    """
+    if quantity != "train_loss":
+        return [(point[axis], point[quantity]) for point in points if point.get(quantity) is not None]
+    if axis == "step":
+        return [(point["step"], point["train_loss"]) for point in points]
+    sums: dict[float, list[float]] = {}
+    previous = 0.0
+    for point in points:
+        steps = point["step"] - previous
+        total = sums.setdefault(point["epoch"], [0.0, 0.0])
+        total[0] += point["train_loss"] * steps
+        total[1] += steps
+        previous = point["step"]
+    return [(epoch, total / steps) for epoch, (total, steps) in sums.items()]
+
+
+def draw(comparison: Comparison, title: str):
+    """Yield the drawn figure: one panel a quantity, one colour a row."""
+    table = comparison.table
+    curves = curves_of(comparison)
+    rows = list(dict.fromkeys(curve.row for curve in curves))
+    with canvas(columns=len(table.curves), width=3.6 * max(len(table.curves), 2), sharey=True, squeeze=False) as (
+        figure,
+        axes,
+    ):
+        for panel, quantity in zip(axes[0], table.curves):
+            shown = [curve for curve in curves if curve.quantity == quantity]
+            panel.set_title(NAMES[quantity])
+            panel.set_xlabel(table.axis)
+            if not shown:
+                empty(panel, "not measured")
+            for curve in shown:
+                index = rows.index(curve.row)
+                colour, dash = COLOURS[index % len(COLOURS)], DASHES[index // len(COLOURS) % len(DASHES)]
+                marker = "o" if len(curve.position) < 15 else None
+                panel.plot(curve.position, curve.mean, dash, color=colour, label=curve.row, marker=marker, markersize=3)
+                if curve.n > 1:
+                    low, high = curve.mean - curve.spread, curve.mean + curve.spread
+                    panel.fill_between(curve.position, low, high, color=colour, alpha=0.2, linewidth=0)
+        axes[0][0].set_ylabel("loss")
+        handles, labels = axes[0][0].get_legend_handles_labels()
+        if handles:
+            figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
+        figure.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
+        yield figure
+
+
+def as_csv(comparison: Comparison) -> str:
+    """Return the points behind the figure: row, quantity, position, mean, spread, n."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["row", "curve", comparison.table.axis, "mean", "spread", "n"])
+    for curve in curves_of(comparison):
+        for position, mean, spread in zip(curve.position, curve.mean, curve.spread):
+            writer.writerow([curve.row, curve.quantity, f"{position:g}", f"{mean:.6g}", f"{spread:.6g}", curve.n])
+    return buffer.getvalue()

@@ -1,0 +1,94 @@
+"""What a person sees while runs go on: bars on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from repro.training import Events
+from repro.training import Progress as Training
+
+
+def make_console(*, quiet: bool = False) -> Console:
+    """Return the console of a command: colours only on a terminal, and none with `NO_COLOR`."""
+    return Console(quiet=quiet, highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+class Watch:
+    """Follows one run after another; `events` are the hooks of a training."""
+
+    def __init__(self, console: Console, runs: int):
+        """Follow `runs` runs on `console`."""
+        self.console, self.runs = console, runs
+        self.bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[facts]}"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+        self.live = console.is_terminal and not console.quiet
+        self.index = 0
+
+    def __enter__(self) -> "Watch":
+        if self.live:
+            self.bars.start()
+            self.all = self.bars.add_task("runs", total=self.runs, facts="")
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self.live:
+            self.bars.stop()
+
+    def begin(self, name: str, total: int, batch: int, should_stop) -> Events:
+        """Return the hooks for a run of `total` steps of `batch` images; `name` is what people call it."""
+        self.index += 1
+        self.name, self.total, self.batch = name, total, batch
+        self.loss, self.best = float("nan"), float("nan")
+        self.started, self.first_step, self.rate = time.monotonic(), None, 0.0
+        if self.live:
+            self.task = self.bars.add_task(f"{self.index}/{self.runs} {name}", total=total or None, facts="")
+        return Events(on_step=self._step, on_point=self._point, should_stop=should_stop)
+
+    def end(self, facts: str) -> None:
+        """The run is over; `facts` is what came out."""
+        seconds = time.monotonic() - self.started
+        if self.live:
+            self.bars.remove_task(self.task)
+            self.bars.advance(self.all)
+        self.console.print(f"[{self.index}/{self.runs}] {self.name}: {facts} ({duration(seconds)})", markup=False)
+
+    def _step(self, progress: Training) -> None:
+        if self.first_step is None:
+            self.first_step = progress.step - 1
+        self.rate = (progress.step - self.first_step) * self.batch / max(time.monotonic() - self.started, 1e-9)
+        if self.live:
+            facts = f"loss {self.loss:.3f}  best {self.best:.3f}  {self.rate:.1f} images/s"
+            self.bars.update(self.task, completed=progress.step, facts=facts)
+
+    def _point(self, point: dict) -> None:
+        self.loss = point["train_loss"]
+        if "selection_score" not in point:
+            return
+        score = point["selection_score"]
+        self.best = score if self.best != self.best else max(self.best, score)
+        if not self.live:
+            left = (self.total - point["step"]) * self.batch / max(self.rate, 1e-9)
+            self.console.print(
+                f"  {self.name}: epoch {point['epoch']}, step {point['step']}/{self.total}, loss {self.loss:.4f}, "
+                f"selection loss {point['selection_loss']:.4f}, mIoU {100 * score:.1f} (best {100 * self.best:.1f}), "
+                f"{self.rate:.1f} images/s, {duration(left)} left",
+                markup=False,
+            )
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: "48 s", "3 min", "2.5 h", "4.1 d"."""
+    for limit, unit, length, digits in ((90, "s", 1, 0), (5400, "min", 60, 0), (172800, "h", 3600, 1)):
+        if seconds < limit:
+            return f"{seconds / length:.{digits}f} {unit}"
+    return f"{seconds / 86400:.1f} d"
+

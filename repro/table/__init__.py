@@ -1,0 +1,26 @@
+"""A table with reported and measured numbers side by side: `python -m repro.table paper1_table1`."""
+
+from repro.compare import compare
+from repro.papers.spec import FactTable, Suite, Table
+from repro.plan import headline_columns
+from repro.records import Folder
+from repro.table.facts import facts_grid
+from repro.table.formats import FORMATS, as_csv, as_text
+from repro.table.grid import Grid, make_grid
+
+__all__ = ["FORMATS", "Grid", "as_csv", "as_text", "grid_of", "make_grid", "render"]
+
+
+def grid_of(table: Table | FactTable, suite: Suite, folder: Folder, *, every_column: bool = False) -> Grid:
+    """Return a table as people read it: the columns the paper prints, or all that are declared."""
+    if isinstance(table, FactTable):
+        return facts_grid(table, folder)
+    columns = table.columns if every_column else headline_columns(table) or table.columns
+    return make_grid(compare(table, suite, folder, columns=columns))
+
+
+def render(table: Table | FactTable, suite: Suite, folder: Folder, format: str, *, every_column: bool = False) -> str:
+    """Return a table in one of `FORMATS`; a CSV always has every column."""
+    if format == "csv" and not isinstance(table, FactTable):
+        return as_csv(compare(table, suite, folder))
+    return FORMATS[format](grid_of(table, suite, folder, every_column=every_column))

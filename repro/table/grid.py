@@ -1,0 +1,180 @@
+"""A comparison as strings in rows and columns, before any format: what every rendering of a table shows."""
+
+from dataclasses import dataclass
+
+from repro import plan
+from repro.compare import Comparison, Finding, is_own
+from repro.papers.spec import Column, Table
+
+DEFAULT_DIGITS = {"percent": 1, "fraction": 3}
+SCALE = {"percent": 100.0, "fraction": 1.0}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One printed cell. `rank` is 1 for the best measured number of its column, 2 for the second, else 0."""
+
+    text: str
+    rank: int = 0
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table ready to be printed.
+
+    Attributes:
+        id, title: of the table; the title names the data that were measured.
+        above: lines between title and table: what a suite replaced.
+        headers: one a printed column.
+        rows: entries in the order of the headers.
+        rule_before: indices of rows that begin a new part ("not in the paper").
+        below: notes under the table.
+    """
+
+    id: str
+    title: str
+    above: tuple[str, ...]
+    headers: tuple[str, ...]
+    rows: tuple[tuple[Entry, ...], ...]
+    rule_before: tuple[int, ...]
+    below: tuple[str, ...]
+
+
+def digits_of(table: Table, column: Column) -> int:
+    """Return the decimals a column is printed with: the paper's, or one for per cent and three for fractions."""
+    printed = [row.reported.get(column.reading_of or column.name) for row in table.rows]
+    decimals = [len(text.partition(".")[2]) for text in printed if text]
+    return max(decimals, default=DEFAULT_DIGITS[column.unit])
+
+
+def number(value: float | None, column: Column, digits: int) -> str:
+    """Return a fraction as the column prints it, "" for None."""
+    return "" if value is None else f"{SCALE[column.unit] * value:.{digits}f}"
+
+
+def measured_text(finding: Finding, digits: int, *, with_n: bool = True) -> str:
+    """Return "75.1 ± 0.4 (n = 3)", "75.1 (n = 1)", or "" where nothing was measured."""
+    if finding.mean is None:
+        return ""
+    text = number(finding.mean, finding.column, digits)
+    if finding.spread is not None:
+        text += f" ± {number(finding.spread, finding.column, digits)}"
+    return text + (f" (n = {len(finding.scores)})" if with_n else "")
+
+
+def make_grid(comparison: Comparison) -> Grid:
+    """Return a comparison as people read it: reported and measured side by side, one verdict a row."""
+    table, columns = comparison.table, comparison.columns
+    digits = [digits_of(table, column) for column in columns]
+    counts = {len(finding.scores) for row in comparison.rows for finding in row if finding.scores}
+    with_reported = [any(row[index].reported for row in comparison.rows) for index in range(len(columns))]
+    headers = [_first_header(table)]
+    for column, reported in zip(columns, with_reported):
+        headers += [f"{column.name} reported"] if reported else []
+        headers += [f"{column.name} measured"]
+    ranks = [_ranks(comparison, index) for index in range(len(columns))]
+    rows = []
+    for row_index, findings in enumerate(comparison.rows):
+        entries = [Entry(findings[0].row.name)]
+        for index, finding in enumerate(findings):
+            if with_reported[index]:
+                entries.append(Entry(finding.reported or ""))
+            text = measured_text(finding, digits[index], with_n=len(counts) > 1) or _nothing(finding)
+            entries.append(Entry(text, ranks[index].get(row_index, 0)))
+        rows.append((*entries, Entry(_verdicts(findings))))
+    return Grid(
+        id=table.id,
+        title=_title(comparison),
+        above=_above(comparison),
+        headers=(*headers, "verdict"),
+        rows=tuple(rows),
+        rule_before=_rules(comparison),
+        below=_below(comparison, counts),
+    )
+
+
+def _first_header(table: Table) -> str:
+    return "learning rate" if table.id == "paper1_table2" else "system"
+
+
+def _nothing(finding: Finding) -> str:
+    """What stands where no number is."""
+    if finding.why:
+        return "not built"
+    if finding.column.extra or finding.row.extra:
+        return "–"
+    return "not run"
+
+
+def _ranks(comparison: Comparison, index: int) -> dict[int, int]:
+    """Row -> 1 or 2 for the best and second best measured mean of a column, trained systems only."""
+    means = {
+        number: row[index].mean
+        for number, row in enumerate(comparison.rows)
+        if row[index].mean is not None and not row[index].row.untrained
+    }
+    if len(means) < 3:
+        return {}
+    levels = sorted(set(means.values()), reverse=True)[:2]
+    return {number: levels.index(mean) + 1 for number, mean in means.items() if mean in levels}
+
+
+def _verdicts(findings: tuple[Finding, ...]) -> str:
+    """One verdict where all columns agree, else each column's."""
+    words = {finding.column.name: str(finding.verdict) for finding in findings if finding.verdict is not None}
+    if len(set(words.values())) <= 1:
+        return next(iter(words.values()), "")
+    return "; ".join(f"{name} {word}" for name, word in words.items())
+
+
+def _title(comparison: Comparison) -> str:
+    """The table's title, and whose data stand behind it."""
+    stands = plan.stands(comparison.table, comparison.suite)
+    names = " and ".join(dict.fromkeys(stand.name for stand in stands.values()))
+    reading = f" ({comparison.reading.name})" if comparison.reading else ""
+    return f"{comparison.table.title}{reading}" + (f", on {names}" if names else "")
+
+
+def _above(comparison: Comparison) -> tuple[str, ...]:
+    suite, table = comparison.suite, comparison.table
+    lines = [f"{plan.paper_of(table.id).title}; {table.place}"]
+    if is_own(suite):
+        return tuple(lines)
+    changes = suite.changes | plan.matching(suite.table_changes, table.id)
+    if suite.epochs is not None:
+        changes["epochs"] = suite.epochs
+    if suite.limit is not None:
+        changes["training images"] = suite.limit
+    replaced = ", ".join(f"{name} {_plain(value)}" for name, value in changes.items())
+    if suite.toy:
+        lines.append("Generated data: this shows that everything runs, not which network is better.")
+    if plan.is_reduced(suite):
+        lines.append("A reduced suite: fewer epochs or images than declared, so nothing is judged by it.")
+    if replaced:
+        lines.append(f"Suite {suite.name} replaces: {replaced}.")
+    return tuple(lines)
+
+
+def _plain(value: object) -> str:
+    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _rules(comparison: Comparison) -> tuple[int, ...]:
+    """Where the rows that are not in the paper begin."""
+    extra = [index for index, row in enumerate(comparison.rows) if row[0].row.extra]
+    return (extra[0],) if extra and extra[0] > 0 else ()
+
+
+def _below(comparison: Comparison, counts: set[int]) -> tuple[str, ...]:
+    lines = []
+    findings = [finding for row in comparison.rows for finding in row]
+    kinds = sorted({finding.kind for finding in findings if finding.kind})
+    if counts:
+        seeds = f"n = {next(iter(counts))}" if len(counts) == 1 else "n in each cell"
+        spread = "mean ± standard deviation over seeds, " if max(counts) > 1 else ""
+        lines.append(f"measured: last weights, {spread}{seeds}; {', '.join(kinds)}")
+    if _rules(comparison):
+        lines.append("Rows below the rule are not in the paper.")
+    lines += dict.fromkeys(f"{f.row.name}: not built: {f.why}" for f in findings if f.why)
+    lines += [f"{kind}: a re-run, {f.row.name}, {f.column.name}" for f in findings for kind, _ in f.reruns]
+    return (*lines, *comparison.table.notes)
