@@ -1,0 +1,128 @@
+"""`python -m repro.audit [paper1|paper2|FILE]`: does the arithmetic of a paper's numbers work out?"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from repro.audit.crosscheck import cross_check, in_words
+from repro.audit.declared import check_paper, groups_of
+from repro.audit.files import Asked, check_file, counts_of, groups_of_file, read_counts
+from repro.audit.finding import Finding
+from repro.audit.group import Group
+from repro.audit.known import KNOWN_SETS, known_set
+from repro.audit.report import as_json, as_text, is_inconsistent
+from repro.papers import PAPERS
+
+_EPILOG = """
+FILE is a table in CSV, Markdown or LaTeX. Score columns are found by name (Acc, Sen/Se/Recall, Sp, Precision, JA/IoU,
+DI/F1; mIoU and mDice as means over classes), in per cent or fractions, each number with the rounding of its own last
+digit. Columns of several data sets are told apart by the heading over or in them.
+
+  python -m repro.audit paper2
+  python -m repro.audit table.csv --set chasedb1 --region field_of_view
+  python -m repro.audit table.tex --prevalence 0.19
+  python -m repro.audit table.md --counts pixels.csv --format json
+
+Exit status: 1 where a finding says inconsistent, with or without "if pooled"; 2 where the input cannot be understood;
+else 0.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        asked = _asked(options)
+        targets = options.target or [paper.id for paper in PAPERS]
+        audits = [_audit(target, asked) for target in targets]
+        opinions = (
+            cross_check([one for target in targets for one in _groups(target, asked)]) if options.cross_check else []
+        )
+    except ValueError as error:
+        print(f"repro.audit: {error}", file=sys.stderr)
+        return 2
+    if options.format == "json":
+        print(json.dumps([as_json(*audit) for audit in audits], indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(as_text(*audit) for audit in audits), end="")
+    if options.cross_check:
+        print(in_words(opinions), file=sys.stderr if options.format == "json" else sys.stdout)
+    return int(any(is_inconsistent(findings) for _, findings, _ in audits))
+
+
+def _audit(target: str, asked: Asked) -> tuple[str, list[Finding], list[str]]:
+    """Return title, findings and notes of a declared paper or of a file."""
+    paper = next((paper for paper in PAPERS if paper.id == target), None)
+    if paper is None:
+        return (target, *check_file(Path(target), asked))
+    if asked != Asked():
+        raise ValueError(f"{target} declares its data itself; options on data are for a FILE")
+    return f"{paper.id}: {paper.title}", check_paper(paper), []
+
+
+def _groups(target: str, asked: Asked) -> list[Group]:
+    paper = next((paper for paper in PAPERS if paper.id == target), None)
+    return groups_of(paper) if paper else groups_of_file(Path(target), asked)
+
+
+def _asked(options: argparse.Namespace) -> Asked:
+    """Return what the reader knows of the data, checked."""
+    counts = None
+    if options.counts is not None:
+        counts = read_counts(options.counts)
+    elif options.positives is not None or options.negatives is not None:
+        if options.positives is None or options.negatives is None:
+            raise ValueError("--positives and --negatives go together: pixels of all images")
+        counts = counts_of([(options.positives, options.negatives)])
+    given = [name for name, one in (("--set", options.set), ("--prevalence", options.prevalence)) if one is not None]
+    given += ["counts"] if counts is not None else []
+    if len(given) > 1:
+        raise ValueError(f"{' and '.join(given)} say the same thing in several ways; give one")
+    data = known_set(options.set) if options.set is not None else None
+    if options.set is not None and data is None:
+        raise ValueError(
+            f"--set {options.set}: not a counted data set, as {', '.join(KNOWN_SETS)} are; give --prevalence or --counts"
+        )
+    return Asked(
+        data=data,
+        region=options.region,
+        split=options.split,
+        resized=options.resized,
+        counts=counts,
+        prevalence=options.prevalence,
+        aggregation=options.aggregation,
+        unit=options.unit,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m repro.audit",
+        description="Check the arithmetic of printed segmentation scores: of this suite's papers, or of any table.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("target", nargs="*", help="paper1, paper2 or a FILE; both papers if none is given")
+    parser.add_argument("--set", metavar="NAME", help=f"the data set of every column: {', '.join(KNOWN_SETS)}")
+    parser.add_argument("--region", choices=("whole", "field_of_view"), help="pixels that were scored; else both")
+    parser.add_argument(
+        "--split", metavar="NAME", help="images that were scored, such as 'last 8'; else the usual ones"
+    )
+    parser.add_argument(
+        "--resized", action="store_true", help="labels may have been resized: shares within 5 %% of theirs"
+    )
+    parser.add_argument("--prevalence", metavar="P", help="share of foreground, 0.0876, or a range by image, 0.07-0.10")
+    parser.add_argument("--counts", type=Path, metavar="CSV", help="pixels by image: columns positives, negatives")
+    parser.add_argument("--positives", type=int, metavar="N", help="foreground pixels of all images, with --negatives")
+    parser.add_argument("--negatives", type=int, metavar="N", help="background pixels of all images")
+    parser.add_argument("--aggregation", choices=("pooled", "mean"), help="how scores were taken; else both are tested")
+    parser.add_argument("--unit", choices=("percent", "fraction"), help="of every score; else decided by column")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.add_argument("--cross-check", action="store_true", help="also ask mlscorecheck, where it is installed")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,227 @@
+"""The arithmetic of printed rows: every reading of every row, and what all rows of one test set must share."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import combinations
+
+from repro.audit.finding import IF_POOLED, INCONSISTENT, POSSIBLE, Finding, decimals, interval, listed
+from repro.audit.group import SHORT, Group, PrintedRow
+from repro.audit.means import violated
+from repro.audit.pooled import Interval, share_interval, smallest_conflict
+from repro.audit.readings import POOLED, Reading, in_words
+
+_RATES = ("accuracy", "sensitivity", "specificity")
+_OTHER_TIMES = "Scores read at different epochs or thresholds, or on different images, would explain it."
+
+
+def check_group(group: Group) -> list[Finding]:
+    """Return what the arithmetic says of the rows of one table on one data set; [] where all is consistent."""
+    findings = [finding for row in group.rows for finding in (_check_row(group, row), _check_hits(group, row))]
+    return [finding for finding in (*findings, _check_shares(group)) if finding]
+
+
+def possible(row: PrintedRow, readings: Sequence[Reading]) -> list[Reading]:
+    """Return the readings under which some counts of pixels give the row's numbers after rounding."""
+    shares, bounds = share_interval(row.intervals), _bounds(row)
+
+    def fits(reading: Reading) -> bool:
+        if reading.aggregation == POOLED:
+            return shares is not None and shares[0] <= reading.share[1] and reading.share[0] <= shares[1]
+        return violated(bounds, reading.images) is None
+
+    return [reading for reading in readings if fits(reading)]
+
+
+def _check_row(group: Group, row: PrintedRow) -> Finding | None:
+    """Return the finding on one row by itself; None where the plainest reading allows it."""
+    left = possible(row, group.readings)
+    if any(_is_plain(reading, group.readings[0]) for reading in left):
+        return None
+    asked_pooled = any(reading.aggregation == POOLED for reading in group.readings)
+    if not left:
+        word, under = INCONSISTENT, in_words(group.readings)
+    elif asked_pooled and all(reading.aggregation != POOLED for reading in left):
+        word, under = IF_POOLED, in_words(left)
+    else:
+        word, under = POSSIBLE, in_words(left)
+    return Finding(
+        check="one row",
+        place=f"{group.heading}, row {row.name}",
+        word=word,
+        under=under,
+        inputs=_inputs(row),
+        inequalities=(*_pooled_line(group, row), *_means_line(group, row, left)),
+        explanation=_explanation(group, row, word),
+        sentence=_sentence(group, row, word, under),
+        cells=row.cells,
+    )
+
+
+def _is_plain(reading: Reading, first: Reading) -> bool:
+    """Return whether a reading is what nobody would ask about: like the first one, on whatever split."""
+    return (reading.aggregation, reading.region) == (first.aggregation, first.region)
+
+
+def _check_hits(group: Group, row: PrintedRow) -> Finding | None:
+    """Return the finding that JA with Acc and DI with Acc need different shares of true positives."""
+    if not {"accuracy", "jaccard", "dice"} <= set(row.scores) or not _asks_pooled(group):
+        return None
+    by_jaccard, by_dice = (_hits(row.intervals, metric) for metric in ("jaccard", "dice"))
+    if by_jaccard[0] <= by_dice[1] and by_dice[0] <= by_jaccard[1]:
+        return None
+    accuracy = row.scores["accuracy"].value
+    shares = [true_positives(accuracy, metric, row.scores[metric].value) for metric in ("jaccard", "dice")]
+    numbers = " and ".join(f"{decimals(one)} {interval(ends)}" for one, ends in zip(shares, (by_jaccard, by_dice)))
+    usual = group.published_hits
+    published = f"other published rows on this data give {decimals(usual[0])} to {decimals(usual[1])}" if usual else ""
+    return Finding(
+        check="share of true positives",
+        place=f"{group.heading}, row {row.name}",
+        word=IF_POOLED,
+        under="mean over images",
+        inputs=_inputs(row),
+        inequalities=(
+            f"pooled, TP/N = (1 - Acc)/(1/JA - 1) and TP/N = (1 - Acc)/(2/DI - 2) are one number; here {numbers}",
+            published,
+        ),
+        explanation="As means over images the two need not agree.",
+        sentence=f"In {group.heading}, row {row.name}, JA with Acc implies a share of true positives of "
+        f"{decimals(shares[0])}, and DI with Acc one of {decimals(shares[1])}: please state how scores were averaged.",
+        cells=row.cells,
+    )
+
+
+def true_positives(accuracy: Fraction, metric: str, overlap: Fraction) -> Fraction:
+    """Return TP/N: errors are the union without TP, so JA = TP/(TP + errors) and DI = 2 TP/(2 TP + errors)."""
+    if overlap >= 1:
+        return Fraction(1)
+    return min(Fraction(1), (1 - accuracy) * overlap / (1 - overlap) / (2 if metric == "dice" else 1))
+
+
+def _hits(scores: dict[str, Interval], metric: str) -> Interval:
+    """Return the interval of TP/N that accuracy and one overlap score give."""
+    (low, high), (worst, best) = scores[metric], scores["accuracy"]
+    return true_positives(min(best, Fraction(1)), metric, max(low, Fraction(0))), true_positives(worst, metric, high)
+
+
+def _check_shares(group: Group) -> Finding | None:
+    """Return the finding that rows of one test set imply different shares of positives."""
+    implied = [(row, share_interval(row.intervals)) for row in group.rows]
+    implied = [(row, share) for row, share in implied if share and share != (0, 1)]
+    if len(implied) < 2 or not _asks_pooled(group):
+        return None
+    if max(low for _, (low, _) in implied) <= min(high for _, (_, high) in implied):
+        return None
+    agreeing = [
+        f"{one.name} and {two.name}"
+        for (one, here), (two, there) in combinations(implied, 2)
+        if max(here[0], there[0]) <= min(here[1], there[1])
+    ]
+    overlap = f"only {'; '.join(agreeing)} overlap" if agreeing else "all are disjoint"
+    numbers = "; ".join(f"{row.name} {_share(row, share)}" for row, share in implied)
+    return Finding(
+        check="one share for all rows",
+        place=group.heading,
+        word=IF_POOLED,
+        under="mean over images, or rows of different test sets",
+        inputs={f"{row.name}, {name}": number for row, _ in implied for name, number in _inputs(row).items()},
+        inequalities=("pooled, the share of positives p is one number for one test set", f"here {numbers}: {overlap}"),
+        explanation=_OTHER_TIMES,
+        sentence=f"The rows of {group.heading} imply different shares of positive pixels "
+        f"({', '.join(_point(row, share) for row, share in implied)}), although all were scored on one test set: "
+        "please give the confusion counts.",
+        cells=tuple(cell for row, _ in implied for cell in row.cells),
+    )
+
+
+def _asks_pooled(group: Group) -> bool:
+    return any(reading.aggregation == POOLED for reading in group.readings)
+
+
+def _bounds(row: PrintedRow) -> dict[str, tuple[float, float]]:
+    return {metric: (float(low), float(high)) for metric, (low, high) in row.intervals.items()}
+
+
+def _inputs(row: PrintedRow) -> dict[str, str]:
+    return {SHORT[metric]: decimals(printed.value) for metric, printed in row.scores.items()}
+
+
+def _point(row: PrintedRow, share: Interval) -> str:
+    """Return the share of positives that the printed numbers give without rounding, or the middle of its interval."""
+    if set(_RATES) <= set(row.scores):
+        accuracy, sensitivity, specificity = (row.scores[metric].value for metric in _RATES)
+        point = (specificity - accuracy) / (specificity - sensitivity) if specificity != sensitivity else -1
+        if share[0] <= point <= share[1]:
+            return decimals(point)
+    return decimals(sum(share) / 2)
+
+
+def _share(row: PrintedRow, share: Interval) -> str:
+    return f"{_point(row, share)} {interval(share)}"
+
+
+def _pooled_line(group: Group, row: PrintedRow) -> tuple[str, ...]:
+    """Return what pooled counts ask for, with the numbers."""
+    if not _asks_pooled(group):
+        return ()
+    scores = row.intervals
+    share = share_interval(scores)
+    if share is not None:
+        known = set(_RATES) <= set(scores)
+        formula = "Acc = p Sen + (1 - p) Sp gives" if known else f"{listed([SHORT[name] for name in scores])} give"
+        line = f"pooled, {formula} the share of positives p = {_share(row, share)}"
+        return (line, f"true p: {group.truth}") if group.truth else (line,)
+    conflict = set(smallest_conflict(scores))
+    if conflict == {"jaccard", "dice"}:
+        jaccard = row.scores["jaccard"].value
+        ends = tuple(2 * end / (1 + end) for end in scores["jaccard"])
+        asked = f"DI = 2 JA/(1 + JA) = {decimals(2 * jaccard / (1 + jaccard))} {interval(ends)}"
+        return (f"pooled, {asked}; printed {decimals(row.scores['dice'].value)}",)
+    if conflict == set(_RATES):
+        return ("pooled, Acc = p Sen + (1 - p) Sp lies between Sen and Sp for every share p of positives",)
+    return (f"pooled, no counts of pixels give {listed([SHORT[name] for name in scores if name in conflict])}",)
+
+
+def _means_line(group: Group, row: PrintedRow, left: Sequence[Reading]) -> tuple[str, ...]:
+    """Return what means over images ask for where they refuse the row, with the numbers."""
+    asked: dict[str, list[str]] = {}
+    for reading in group.readings:
+        if reading.aggregation != POOLED and reading not in left:
+            relation, bounds = violated(_bounds(row), reading.images)
+            place = " ".join(part for part in (reading.region, reading.split) if part)
+            asked.setdefault(relation.formula, []).append(
+                f"{SHORT[relation.target]} in {interval(bounds)}" + (f" ({place})" if place else "")
+            )
+    name = next((one.aggregation for one in group.readings if one.aggregation != POOLED), "")
+    return tuple(f"{name}, {formula} asks for {' or '.join(places)}" for formula, places in asked.items())
+
+
+def _explanation(group: Group, row: PrintedRow, word: str) -> str:
+    """Return what would explain the row."""
+    if word == POSSIBLE:
+        return "The numbers say by themselves which pixels were scored, and how."
+    if word == INCONSISTENT:
+        resized = in_words(possible(row, group.resized)) if possible(row, group.resized) else ""
+        also = f" Labels resized, which can move p by 5 per cent of itself, would allow: {resized}." if resized else ""
+        return _OTHER_TIMES + also
+    if {"jaccard", "dice"} <= set(row.scores):
+        jaccard, dice = row.scores["jaccard"].value, row.scores["dice"].value
+        if jaccard < dice < 2 * jaccard / (1 + jaccard):
+            rest = 2 * jaccard / dice - 1  # JA of the others where a part f of the images is at 0
+            failed = float(1 / (1 - jaccard / rest))
+            return (
+                f"As means over images they need a heavy tail, such as one image in {failed:.0f} at 0 and the rest at "
+                f"JA {decimals(rest)}."
+            )
+    return "Scores averaged over images would explain it."
+
+
+def _sentence(group: Group, row: PrintedRow, word: str, under: str) -> str:
+    """Return one sentence for a review."""
+    numbers = listed([f"{name} {number}" for name, number in _inputs(row).items()])
+    where = f"In {group.heading}, row {row.name}, {numbers}"
+    if word == POSSIBLE:
+        return f"{where} are possible only under: {under}; please say so in the paper."
+    if word == IF_POOLED:
+        return f"{where} cannot come from pooled counts of pixels: please state how the scores were averaged."
+    return f"{where} cannot come from one set of predictions ({under}): please give the confusion counts."

@@ -1,0 +1,119 @@
+"""Tables in CSV, Markdown and LaTeX as rows of plain cells; nothing here knows what a score is."""
+
+import csv
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+_LARGEST = 5_000_000  # bytes: a table of a paper has a few thousand
+_RULES = re.compile(r"\\(?:toprule|midrule|bottomrule|hline|(?:cline|cmidrule)(?:\([a-z]*\))?\{[^}]*\}|addlinespace)")
+_SPAN = re.compile(r"\\multicolumn\s*\{(\d+)\}\s*\{[^}]*\}\s*\{")
+_DROPPED = re.compile(
+    r"\\(?:cite[tp]?|ref|label|footnote|vspace|rotatebox|cellcolor|rowcolor|color)(?:\[[^]]*\])?\{[^}]*\}"
+)
+_WRAPPED = re.compile(r"\\[A-Za-z]+\*?(?:\[[^]]*\])?\{([^{}]*)\}")
+_SYMBOLS = {r"\pm": "±", r"\checkmark": "✓", r"\%": "%", r"\_": "_", r"\&": "&", r"\#": "#", "~": " ", "$": ""}
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """Rows of equally many cells, plain text; a cell over several columns is repeated in each."""
+
+    rows: list[list[str]]
+
+
+def read_tables(path: Path) -> list[RawTable]:
+    """Return the tables of a file, by its ending (.csv, .tsv, .md, .tex) or by what it looks like.
+
+    Raises:
+        ValueError: no such file, not text, too large, or no table in it.
+    """
+    text = _text(path)
+    kind = path.suffix.lower()
+    if kind in (".tex", ".latex") or (kind not in (".csv", ".tsv", ".md") and r"\\" in text and "&" in text):
+        tables = _latex(text)
+    elif kind in (".md", ".markdown") or (kind not in (".csv", ".tsv") and re.search(r"^\s*\|?\s*:?-{3,}", text, re.M)):
+        tables = _markdown(text)
+    else:
+        tables = [_separated(text, kind)]
+    tables = [RawTable(_even(rows)) for rows in tables if len(rows) > 1]
+    if not tables:
+        raise ValueError(f"{path}: no table of at least a head and a row found; expected CSV, Markdown or LaTeX")
+    return tables
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file; expected paper1, paper2 or a table in CSV, Markdown or LaTeX")
+    if path.stat().st_size > _LARGEST:
+        raise ValueError(f"{path}: {path.stat().st_size} bytes, expected a table of at most {_LARGEST}")
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not text in UTF-8 (byte {error.start}); save the table as UTF-8") from None
+
+
+def _separated(text: str, kind: str) -> list[list[str]]:
+    """Return the rows of a CSV; the separator is the tab, semicolon or comma that the first line has most of."""
+    head = text.split("\n", 1)[0]
+    separator = "\t" if kind == ".tsv" else max(";\t,", key=head.count)
+    rows = csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=True)
+    return [[_plain(cell) for cell in row] for row in rows if any(cell.strip() for cell in row)]
+
+
+def _markdown(text: str) -> list[list[list[str]]]:
+    """Return the pipe tables: runs of lines with a pipe, without the line of dashes."""
+    tables, rows = [], []
+    for line in [*text.splitlines(), ""]:
+        if "|" in line:
+            cells = re.split(r"(?<!\\)\|", line.strip().removeprefix("|").removesuffix("|"))
+            if not all(re.fullmatch(r"\s*:?-+:?\s*", cell) for cell in cells):
+                rows.append([_plain(cell.replace(r"\|", "|")) for cell in cells])
+        elif rows:
+            tables.append(rows)
+            rows = []
+    return tables
+
+
+def _latex(text: str) -> list[list[list[str]]]:
+    """Return the tabulars, or the rows of a bare fragment."""
+    text = re.sub(r"(?<!\\)%.*", "", text)
+    bodies = re.findall(r"\\begin\{tabular[*xy]?\}(.*?)\\end\{tabular[*xy]?\}", text, re.S)
+    tables = []
+    for body in bodies or [text]:
+        rows = (re.sub(r"^\s*\[[^]]*\]", "", row) for row in re.split(r"\\\\|\\tabularnewline", body))
+        cells = [re.split(r"(?<!\\)&", _RULES.sub("", row)) for row in rows]
+        if bodies and cells:
+            cells[0][0] = re.sub(r"^\s*(?:\[[^]]*\])?(?:\{(?:[^{}]|\{[^{}]*\})*\}\s*)+", "", cells[0][0])
+        tables.append([_spread(row) for row in cells if len(row) > 1])
+    return tables
+
+
+def _spread(row: list[str]) -> list[str]:
+    """Return the cells of a LaTeX row, \\multicolumn repeated over its columns."""
+    cells = []
+    for cell in row:
+        span = _SPAN.search(cell)
+        plain = _plain(_SPAN.sub("{", cell))
+        cells += [plain] * (int(span.group(1)) if span else 1)
+    return cells
+
+
+def _plain(cell: str) -> str:
+    """Return a cell without markup: bold, underline, math, links, citations."""
+    cell = _DROPPED.sub("", cell)
+    cell = re.sub(r"\\multirow\s*\{[^}]*\}\s*(?:\[[^]]*\])?\s*\{[^}]*\}", "", cell)
+    for symbol, text in _SYMBOLS.items():
+        cell = cell.replace(symbol, text)
+    while _WRAPPED.search(cell):
+        cell = _WRAPPED.sub(r"\1", cell)
+    cell = re.sub(r"\\[A-Za-z]+\s?|[{}]", "", cell)
+    cell = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", cell)
+    cell = re.sub(r"</?[a-z]+>", "", cell)
+    return re.sub(r"\s+", " ", cell.replace("**", "").replace("__", "")).strip(" *")
+
+
+def _even(rows: list[list[str]]) -> list[list[str]]:
+    width = max(len(row) for row in rows)
+    return [row + [""] * (width - len(row)) for row in rows]
