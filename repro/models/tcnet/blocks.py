@@ -40,7 +40,15 @@ class Placement:
         """Return the module for a map of `channels` at one place: hybrid attention, or what changes nothing."""
         if place not in self.places:
             return nn.Identity()
-        return CBAM(channels, reduction=self.reduction, kernel=self.kernel)
+        return CBAM(channels, reduction=bounded(self.reduction, channels), kernel=self.kernel)
+
+
+def bounded(reduction: int, channels: int) -> int:
+    """Return the reduction, or less where it would leave fewer than four hidden units.
+
+    A single unit behind a ReLU is dead for every image at about every other start, and the attention with it.
+    """
+    return max(1, min(reduction, channels // 4))
 
 
 class ConvolutionUnit(nn.Sequential):

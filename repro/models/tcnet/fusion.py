@@ -5,16 +5,16 @@ from torch import nn
 from torch.nn import functional as F
 
 from repro.models.attention import SpatialWeights
-from repro.models.tcnet.blocks import AttendedMap, upsample
+from repro.models.tcnet.blocks import AttendedMap, bounded, upsample
 
 
 class ChannelWeights(nn.Module):
     """sigmoid(MLP(AvgPool F) + MLP(MaxPool F)) with one MLP for both: CBAM's channel attention, arXiv 1807.06521."""
 
     def __init__(self, channels: int, *, reduction: int):
-        """Build the MLP with channels / reduction hidden units, at least one."""
+        """Build the MLP with channels / reduction hidden units, at least four."""
         super().__init__()
-        hidden = max(channels // reduction, 1)
+        hidden = channels // bounded(reduction, channels)
         self.shared = nn.Sequential(nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, channels))
 
     def forward(self, feature: torch.Tensor) -> torch.Tensor:
