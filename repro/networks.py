@@ -33,6 +33,7 @@ NETWORKS: dict[str, str] = {
     "medt": "baselines.medt:MedT",
     "mfcn_pi": "baselines.mfcn_pi:MultistageFCN",
     "ssls": "baselines.ssls:SSLS",
+    "tcnet": "repro.models.tcnet:TCNet",
     "unet3plus": "baselines.unet3plus:UNet3Plus",
     "utnet": "baselines.utnet:UTNet",
 }
