@@ -114,8 +114,9 @@ def named(kind: str, name: str, among: dict):
     """Return `among[name]`; ValueError with the nearest names if it is not there."""
     if name in among:
         return among[name]
-    near = difflib.get_close_matches(name, among, n=3, cutoff=0.4) or sorted(among)
-    raise ValueError(f"there is no {kind} {name!r}; did you mean {' or '.join(near)}?")
+    near = difflib.get_close_matches(name, among, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(among)}"
+    raise ValueError(f"there is no {kind} {name!r}; {hint}")
 
 
 def suite(name: str) -> Suite:

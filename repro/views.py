@@ -54,6 +54,11 @@ def rewrite(suite: Suite, ids: Sequence[str] | None = None) -> None:
             write_atomically(target / name, data)
 
 
+def as_text(suite: Suite, id: str) -> str:
+    """Return a table of the suite, or the numbers behind a figure, for a terminal."""
+    return table.render(plan.exhibit(id), suite, folder_of(suite), "text")
+
+
 def of_suite(suite: Suite, folder: Folder) -> list[Record]:
     """Return the records of the suite's own runs, in the order of its tables."""
     there, found = records.ids(folder.records), {}
@@ -64,7 +69,7 @@ def of_suite(suite: Suite, folder: Folder) -> list[Record]:
 
 
 def records_csv(suite: Suite, folder: Folder) -> bytes:
-    """Return the suite's records as a table for people: identity, provenance and the last weights' scores in per cent."""
+    """Return the suite's records as a table for people: identity, provenance, the last weights' scores in per cent."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, (*_IDENTITY, *_PROVENANCE, *_SCORES), lineterminator="\n")
     writer.writeheader()

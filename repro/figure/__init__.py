@@ -24,7 +24,7 @@ def files_of(figure: Figure, suite: Suite, folder: Folder) -> dict[str, bytes]:
         ValueError: this version draws no figure of that kind.
     """
     if not is_drawn(figure):
-        raise ValueError(f"{figure.id}: figures of kind {figure.kind} are not built; its numbers: repro.table {figure.id}")
+        raise ValueError(f"{figure.id}: {figure.kind} figures are not built; for its numbers: repro.table {figure.id}")
     comparison = compare(figure, suite, folder)
     title = make_grid(comparison).title
     module = KINDS[figure.kind]

@@ -28,7 +28,8 @@ def _main(arguments: Sequence[str] | None) -> int:
     print(render(table, suite, folder, options.format, every_column=options.columns == "all"), end="")
     if options.suite is None and options.format == "text" and not isinstance(table, FactTable):
         names = suites_with_numbers(table)
-        print(f"Suites with numbers for it: {', '.join(names)} (--suite NAME)." if names else "No suite has numbers yet.")
+        there = f"Suites with numbers for it: {', '.join(names)} (--suite NAME)."
+        print(there if names else "No suite has numbers for it yet.")
     return 0
 
 

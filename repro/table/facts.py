@@ -23,7 +23,8 @@ def facts_grid(table: FactTable, folder: Folder) -> Grid:
     found = records.every(folder.records)
     columns = [(column, kind) for column in table.columns for kind in _kinds(table, column)]
     rows = tuple(
-        (Entry(fact.name), *(Entry(_entry(fact, column, kind, found)) for column, kind in columns)) for fact in table.rows
+        (Entry(fact.name), *(Entry(_entry(fact, column, kind, found)) for column, kind in columns))
+        for fact in table.rows
     )
     sources = [f"{fact.name}: {fact.source}" for fact in table.rows if fact.source]
     return Grid(

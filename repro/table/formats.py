@@ -40,7 +40,7 @@ def as_markdown(grid: Grid) -> str:
     """Return the table as Markdown: bold best, second in italics."""
     lines = [f"**{grid.id}** {_markdown(grid.title)}", "", *(f"{_markdown(line)}  " for line in grid.above), ""]
     lines.append("| " + " | ".join(map(_markdown, grid.headers)) + " |")
-    lines.append("|" + "|".join(":--" if i in (0, len(grid.headers) - 1) else "--:" for i in range(len(grid.headers))) + "|")
+    lines.append("|:--|" + "--:|" * (len(grid.headers) - 2) + ":--|")
     for index, row in enumerate(grid.rows):
         if index in grid.rule_before:
             lines.append("| *not in the paper* " + "| " * (len(grid.headers) - 1) + "|")
@@ -71,7 +71,8 @@ def as_latex(grid: Grid) -> str:
     """Return the table as LaTeX for `booktabs`: bold best, second underlined."""
     aligned = "l" + "r" * (len(grid.headers) - 2) + "l"
     lines = [r"\begin{table}", r"\centering", rf"\caption{{{_tex(grid.title)}}}", rf"\label{{tab:{grid.id}}}"]
-    lines += [rf"\begin{{tabular}}{{{aligned}}}", r"\toprule", " & ".join(map(_tex, grid.headers)) + r" \\", r"\midrule"]
+    lines += [rf"\begin{{tabular}}{{{aligned}}}", r"\toprule"]
+    lines += [" & ".join(map(_tex, grid.headers)) + r" \\", r"\midrule"]
     for index, row in enumerate(grid.rows):
         if index in grid.rule_before:
             lines.append(r"\midrule")
