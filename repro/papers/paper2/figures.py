@@ -53,7 +53,7 @@ FIGURE1 = Figure(
         PRIOR_ROW,
     ),
     notes=(
-        "The figure's numbers are lost and the text gives none: only where the optimum lies is known.",
+        "The figure's numbers and its grid are lost and the text gives none: only where the optimum lies is known.",
         "The paper does not say on which data this was run: ISIC 2017 stands, the set it speaks of beside the figure.",
     ),
 )

@@ -51,11 +51,11 @@ PRIOR_ROW = Row(
     why="The floor: each pixel's commonest training label.",
 )  # fmt: skip
 
-# Scores of skin images. Tolerance: public rows of one network on these sets differ between codebases by more than a
-# point of JA and DI, and by about half of one in AC.
-MEAN_AC = {"metric": "mean_accuracy", "tolerance": "0.5"}
+# Scores of skin images. Tolerance: less than half of the least that the text calls an improvement (2.475 points of
+# JA); over published rows on these sets (references.py) AC changes by about a third of JA.
+MEAN_AC = {"metric": "mean_accuracy", "tolerance": "0.3"}
 MEAN_SE = {"metric": "mean_sensitivity", "tolerance": "1.0"}
-MEAN_SP = {"metric": "mean_specificity", "tolerance": "1.0"}
+MEAN_SP = {"metric": "mean_specificity", "tolerance": "0.3"}
 MEAN_JA = {"metric": "mean_jaccard", "tolerance": "1.0"}
 MEAN_DI = {"metric": "mean_dice", "tolerance": "1.0"}
 POOLED_AC = {**MEAN_AC, "metric": "accuracy"}
