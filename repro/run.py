@@ -14,7 +14,7 @@ from repro.papers.spec import Suite
 from repro.papers.suites import SUITES
 from repro.suite import BAD_INPUT, BUSY, DONE, FAILED, STOPPED, Order, is_done, jobs_of, lock, work
 
-EXIT_CODES = f"""exit codes: {DONE} done; {FAILED} a run failed; {BAD_INPUT} bad input, nothing was written; {BUSY} another
+EXIT_CODES = f"""exit codes: {DONE} done; {FAILED} a run failed; {BAD_INPUT} bad input, nothing written; {BUSY} another
 process is at a run; {STOPPED} stopped by a time limit or a signal, the same call goes on where it was"""
 
 
