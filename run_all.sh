@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Set up on the first call, then work: ./run_all.sh [test | SUITE] [options]. See ./run_all.sh --help.
+# Set up on the first call, then work: ./run_all.sh [SUITE | test | VERB] [options]. See ./run_all.sh --help.
 set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}" NO_ALBUMENTATIONS_UPDATE=1
@@ -41,5 +41,6 @@ fi
 
 case "${1:-demo}" in
     test) shift; cd "$root"; exec "$python" -m pytest "$@" ;;
+    table | figure | check | audit | data | weights) exec "$python" -m repro "$@" ;;
     *) exec "$python" -m repro.run "$@" ;;
 esac

@@ -129,6 +129,8 @@ def make_network(run: Run, lists: Lists, device: torch.device) -> nn.Module:
         load_encoder_weights(network, run.recipe.weights)
     if hasattr(network, "fit"):
         network.fit(torch.from_numpy(lists.train_set.read_label(sample)) for sample in lists.train)
+    if device.type == "cuda" and hasattr(network, "checkpoint"):
+        getattr(network, "network", network).checkpoint = True  # blocks are computed twice; changes no number
     return network.to(device).to(memory_format=torch.channels_last)
 
 

@@ -18,7 +18,7 @@ Size = tuple[int, int]  # (height, width)
 
 FILL = (124, 116, 104)  # ImageNet's mean colour: zero once normalised
 SHIFT = 0.1  # of height and width, either way
-SCALE = (0.8, 1.25)
+SCALE = (0.9, 1.1)
 BRIGHTNESS = (0.8, 1.2)  # factor
 COLOUR = {"contrast": (0.8, 1.2), "saturation": (0.8, 1.2), "hue": (-0.05, 0.05)}
 

@@ -55,7 +55,7 @@ DEMO = Suite(
         "unet3plus": _WIDTH,
         "utnet": _WIDTH,
         "canet": _WIDTH,
-        "tcnet": {**_WIDTH, "checkpoint": False},
+        "tcnet": _WIDTH,
     },
     toy=True,
     why="Generated images, small networks and few epochs: it shows that everything runs, not which network is better.",

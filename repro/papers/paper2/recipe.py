@@ -42,7 +42,6 @@ TCNET = {  # the network the paper ends with; what is chosen stands in deviation
     "attention_kernel": 7,
     "head_stride": 1,
     "deep_supervision": False,  # "canceling the deep supervision mechanism of TCNet will improve the segmentation"
-    "checkpoint": True,  # changes no number: batch 15 fits the 12 GB that a TITAN Xp has
 }
 FOUR_OUTPUTS = {"auxiliary_weights": (1.0, 1.0, 1.0)}  # deep supervision weighs its four outputs alike, as U-Net++ does
 
