@@ -8,8 +8,19 @@ from pathlib import Path
 
 DATASETS: dict[str, str] = {
     "camvid": "repro.data.camvid:CamVid",
+    "chasedb1": "repro.data.chasedb1:ChaseDB1",
     "cityscapes": "repro.data.cityscapes:Cityscapes",
+    "drive": "repro.data.drive:Drive",
+    "isic2017": "repro.data.isic2017:ISIC2017",
+    "isic2017_256": "repro.data.isic2017_256:ISIC2017At256",
+    "isic2018": "repro.data.isic2018:ISIC2018",
+    "ph2": "repro.data.ph2:PH2",
+    "toy_chasedb1": "repro.data.toy:ToyChaseDB1",
     "toy_cityscapes": "repro.data.toy:ToyCityscapes",
+    "toy_drive": "repro.data.toy:ToyDrive",
+    "toy_isic2017": "repro.data.toy:ToyISIC2017",
+    "toy_isic2018": "repro.data.toy:ToyISIC2018",
+    "toy_ph2": "repro.data.toy:ToyPH2",
 }
 
 

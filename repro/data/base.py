@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from repro.data import images
+from repro.data.splits import Drawn
 
 VOID = 255  # the train id of a pixel that counts for nothing
 LISTS = ("train", "selection", "report")  # disjoint; selection is cut from training by unit
@@ -37,7 +38,11 @@ class Part:
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
 
-    def holds(self, sample: Sample) -> bool:
+    def choose(self, samples: Sequence[Sample]) -> tuple[Sample, ...]:
+        """Return those of the split's samples that are in this part, in their order."""
+        return tuple(sample for sample in samples if self._holds(sample))
+
+    def _holds(self, sample: Sample) -> bool:
         return sample.unit not in self.without and (not self.only or sample.unit in self.only)
 
 
@@ -59,7 +64,10 @@ class SegmentationSet:
     train_ids: ClassVar[Mapping[int, int]]  # every legal value in a label file -> train id, or VOID
     ignored: ClassVar[int] = VOID
     counts: ClassVar[Mapping[str, int]]  # official split -> images; another number is refused
-    lists: ClassVar[Mapping[str, Part]]  # LISTS -> which part of which split
+    lists: ClassVar[
+        Mapping[str, Part | Drawn]
+    ]  # LISTS -> which part of which split; a test set has "report" only
+    equal_images: ClassVar[tuple[tuple[str, str], ...]] = ()  # pairs of names known to be one picture
     unit: ClassVar[str]  # what was sampled: "child", "drive", "city", "patient" (one word)
     binary: ClassVar[bool] = False  # two classes, background and foreground
     citation: ClassVar[str]
@@ -84,9 +92,7 @@ class SegmentationSet:
             if not folder.exists():
                 continue
             require_folder(folder, "a data folder")
-            if folder.resolve().name.lower() in names or any(
-                (folder / marker).exists() for marker in cls.markers
-            ):
+            if folder.resolve().name.lower() in names or cls.recognises(folder):
                 return folder
             for inner in sorted(folder.iterdir()):
                 if inner.name.lower() in names:
@@ -98,15 +104,22 @@ class SegmentationSet:
             "then name the folder that holds it with --data DIR or $REPRO_DATA, or put it into ./data."
         )
 
+    @classmethod
+    def recognises(cls, folder: Path) -> bool:
+        """Whether the folder, whatever it is called, is the set's own."""
+        return any((folder / marker).exists() for marker in cls.markers)
+
     def samples(self, list_name: str) -> tuple[Sample, ...]:
         """Return the samples of "train", "selection" or "report", or of an official split ("official-val").
+
+        An image of training that is known to equal one outside training is left out of it; see `left_out`.
 
         Raises:
             ValueError: no such list, a file or folder is missing, or a split has not its declared number of images.
         """
         if list_name in self.lists:
-            part = self.lists[list_name]
-            return tuple(sample for sample in self._whole(part.split) if part.holds(sample))
+            left_out = self.left_out(list_name)
+            return tuple(sample for sample in self._list(list_name) if sample.name not in left_out)
         split = list_name.removeprefix("official-")
         if list_name == split or split not in self.counts:
             official = ", ".join(f"official-{split}" for split in self.counts)
@@ -115,14 +128,28 @@ class SegmentationSet:
             )
         return self._whole(split)
 
+    def training_lists(self, list_name: str) -> tuple[str, ...]:
+        """Return the lists that training sees when it sees `list_name`; none for a list that is scored."""
+        return ("train", "selection") if list_name in ("train", "selection") else ()
+
+    def left_out(self, list_name: str = "train") -> dict[str, str]:
+        """Return what `equal_images` takes out of a training list: name -> the name of the equal image elsewhere."""
+        if not self.equal_images or not self.training_lists(list_name):
+            return {}
+        seen = {sample.name for each in self.training_lists(list_name) for sample in self._list(each)}
+        pairs = (*self.equal_images, *(pair[::-1] for pair in self.equal_images))
+        return {name: other for name, other in pairs if name in seen and other not in seen}
+
+    def _list(self, list_name: str) -> tuple[Sample, ...]:
+        part = self.lists[list_name]
+        return part.choose(self._whole(part.split))
+
     def _whole(self, split: str) -> tuple[Sample, ...]:
         """The official split, refused unless every image has its label and the number is the declared one."""
         found = tuple(self.split(split))
-        missing = [sample for sample in found if not sample.label.is_file()]
-        if missing:
-            raise ValueError(
-                f"{self.root}: {len(found) - len(missing)} labels for the {len(found)} images of split {split!r}; "
-                f"{missing[0].image.name} has none at {missing[0].label}. {self.remedy}"
+        for kind in ("label", "field_of_view", "second_label"):
+            self._require_files(
+                split, kind, {s: getattr(s, kind) for s in found if getattr(s, kind) is not None}
             )
         if len(found) != self.counts[split]:
             raise ValueError(
@@ -130,13 +157,26 @@ class SegmentationSet:
             )
         return found
 
-    def check(self, list_names: Iterable[str] = LISTS) -> int:
+    def _require_files(self, split: str, kind: str, paths: Mapping[Sample, Path]) -> None:
+        missing = [sample for sample, path in paths.items() if not path.is_file()]
+        if missing:
+            what = {"field_of_view": "fields of view", "second_label": "second labels"}.get(kind, "labels")
+            raise ValueError(
+                f"{self.root}: {len(paths) - len(missing)} {what} for the {len(paths)} images of split {split!r}; "
+                f"{missing[0].image.name} has none at {paths[missing[0]]}. {self.remedy}"
+            )
+
+    def check(self, list_names: Iterable[str] | None = None) -> int:
         """Look at every pair of the lists before the first step and return how many there are.
+
+        Args:
+            list_names: None looks at those of `LISTS` that the set has.
 
         Raises:
             ValueError: as `samples`; an image and its label differ in size; a label holds a value that is no class.
         """
-        samples = [sample for list_name in list_names for sample in self.samples(list_name)]
+        names = list_names or [list_name for list_name in LISTS if list_name in self.lists]
+        samples = [sample for list_name in names for sample in self.samples(list_name)]
         pool = ThreadPoolExecutor(os.cpu_count())
         try:
             for _ in pool.map(self._check_pair, samples):
@@ -146,12 +186,17 @@ class SegmentationSet:
         return len(samples)
 
     def _check_pair(self, sample: Sample) -> None:
-        found, label = images.size_of(sample.image), self.read_label(sample)
-        if found != label.shape:
-            raise ValueError(
-                f"{sample.image}: {found[0]} x {found[1]} pixels (height x width), but its label {sample.label.name} "
-                f"has {label.shape[0]} x {label.shape[1]}; a pair must be of one size. {self.remedy}"
-            )
+        found = images.size_of(sample.image)
+        for what, path, pixels in (
+            ("label", sample.label, self.read_label(sample)),
+            ("second label", sample.second_label, self.read_second_label(sample)),
+            ("field of view", sample.field_of_view, sample.field_of_view and self.read_field_of_view(sample)),
+        ):
+            if path is not None and found != pixels.shape:
+                raise ValueError(
+                    f"{sample.image}: {found[0]} x {found[1]} pixels (height x width), but its {what} {path.name} "
+                    f"has {pixels.shape[0]} x {pixels.shape[1]}; a pair must be of one size. {self.remedy}"
+                )
 
     def read_image(self, sample: Sample) -> np.ndarray:
         """Return (height, width, 3) uint8 RGB at native size."""
@@ -171,7 +216,7 @@ class SegmentationSet:
 
     def read_field_of_view(self, sample: Sample) -> np.ndarray | None:
         """Return (height, width) bool, True inside the field of view, or None where the set has none."""
-        return None if sample.field_of_view is None else images.read_ids(sample.field_of_view) > 0
+        return None if sample.field_of_view is None else images.read_levels(sample.field_of_view) > 127
 
     @cached_property
     def _table(self) -> tuple[np.ndarray, np.ndarray]:
@@ -182,7 +227,7 @@ class SegmentationSet:
         return table, legal
 
     def _to_train_ids(self, path: Path) -> np.ndarray:
-        ids = images.read_ids(path)
+        ids = images.read_levels(path) if self.binary else images.read_ids(path)
         table, legal = self._table
         used = np.bincount(ids.ravel(), minlength=256) > 0
         if (used & ~legal).any():

@@ -77,6 +77,30 @@ def read_ids(path: Path) -> np.ndarray:
     Raises:
         ValueError: the file is missing, damaged, too large, has colours or 16 bits, or was compressed with loss.
     """
+    return _read_one_channel(path)[0]
+
+
+def read_levels(path: Path) -> np.ndarray:
+    """Return the mask in `path` as (height, width) uint8 grey levels: a palette's colours, not its indices.
+
+    GIF masks of vessels and fields of view have palettes in which index 0 may be white.
+
+    Raises:
+        ValueError: as `read_ids`, or a colour of the palette that is in use is not grey.
+    """
+    pixels, palette = _read_one_channel(path)
+    if palette is None:
+        return pixels
+    used = np.flatnonzero(np.bincount(pixels.ravel(), minlength=256))
+    if used.max() >= len(palette) or (palette[used] != palette[used, :1]).any():
+        raise ValueError(f"{path}: a mask with colours, expected black and white; get it again.")
+    levels = np.zeros(256, np.uint8)
+    levels[: len(palette)] = palette[:, 0]
+    return levels[pixels]
+
+
+def _read_one_channel(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """(height, width) uint8 as written, and the (n, 3) palette where there is one."""
     with _open(path) as file:
         if file.format not in LOSSLESS:
             raise ValueError(
@@ -87,4 +111,5 @@ def read_ids(path: Path) -> np.ndarray:
                 f"{path}: a label of mode {file.mode!r}, expected one 8-bit number a pixel; get it again."
             )
         pixels = _pixels(file, path)
-    return pixels.astype(np.uint8) * 255 if pixels.dtype == bool else pixels
+        palette = np.array(file.getpalette("RGB"), np.uint8).reshape(-1, 3) if file.mode == "P" else None
+    return (pixels.astype(np.uint8) * 255 if pixels.dtype == bool else pixels), palette

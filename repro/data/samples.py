@@ -77,6 +77,10 @@ class TrainingSamples(torch.utils.data.Dataset):
         image, label = self._augment(image, label, seed=self.seed, epoch=epoch, index=index)
         return _image_tensor(image), torch.from_numpy(np.array(label))
 
+    def name(self, index: int) -> str:
+        """Return the name of the image at `index` of the list, for messages."""
+        return self.samples[index].name
+
     def _pair(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         if index in self._kept:
             return self._kept[index]
@@ -104,6 +108,7 @@ class EvaluationSample:
     field_of_view: torch.Tensor | None  # (H, W) bool, at native size
     name: str
     unit: str
+    second_label: torch.Tensor | None  # (H, W) uint8 train ids by a second observer, where there is one
     content_hash: str  # 16 hex digits of the SHA-256 of the image file
 
 
@@ -126,6 +131,7 @@ class EvaluationSamples(torch.utils.data.Dataset):
         sample = self.samples[index]
         image, label = read_pair(self.dataset, sample)
         field_of_view = self.dataset.read_field_of_view(sample)
+        second_label = self.dataset.read_second_label(sample)
         return EvaluationSample(
             image=_image_tensor(resize_image(image, self.size) if self.size else image),
             label=torch.from_numpy(label),
@@ -133,6 +139,7 @@ class EvaluationSamples(torch.utils.data.Dataset):
             field_of_view=None if field_of_view is None else torch.from_numpy(field_of_view),
             name=sample.name,
             unit=sample.unit,
+            second_label=None if second_label is None else torch.from_numpy(second_label),
             content_hash=content_hash(sample.image),
         )
 
