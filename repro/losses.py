@@ -79,19 +79,27 @@ class Loss:
         weight = self._pixel_weight(label).to(log_probability.dtype)
         safe = torch.where(label != IGNORED, label, 0)
         picked = log_probability.gather(1, safe[:, None])[:, 0]  # not nll_loss: no deterministic kernel on a GPU
-        return -(picked * weight).sum() / totals.weight.to(picked.dtype).clamp(min=torch.finfo(picked.dtype).tiny)
+        divisor = torch.where(totals.weight > 0, totals.weight, 1)  # a tiny one would overflow float16's scaled loss
+        return -(picked * weight).sum() / divisor.to(picked.dtype)
 
     def _dice(self, log_probability: torch.Tensor, label: torch.Tensor, totals: Totals) -> torch.Tensor:
-        classes = torch.arange(log_probability.shape[1], device=label.device)
-        is_class = label[:, None] == classes[:, None, None]
-        probability = log_probability.exp() * (label != IGNORED)[:, None]
-        overlap = (probability * is_class).sum((2, 3))
-        labelled = is_class.sum((2, 3))
-        dice = 2 * overlap / (probability.sum((2, 3)) + labelled).clamp(min=torch.finfo(overlap.dtype).tiny)
+        images, classes = log_probability.shape[:2]
+        valid = (label != IGNORED).flatten(1)
+        safe = torch.where(valid, label.flatten(1), 0)
+        probability = log_probability.exp().flatten(2)
+        of_label = probability.gather(1, safe[:, None])[:, 0] * valid
+        # One index for (image, class): a one-dimensional scatter has a deterministic kernel, and no (N, C, H, W) mask is
+        # built; in float64, since a class may have half a million pixels.
+        index = (safe + classes * torch.arange(images, device=label.device)[:, None]).flatten()
+        zeros = torch.zeros(images * classes, dtype=torch.float64, device=label.device)
+        overlap = zeros.scatter_add(0, index, of_label.double().flatten()).view(images, classes)
+        labelled = zeros.scatter_add(0, index, valid.double().flatten()).view(images, classes)
+        predicted = (probability @ valid.to(probability.dtype)[..., None])[..., 0].double()
         present = labelled > 0
+        dice = 2 * overlap / torch.where(present, predicted + labelled, 1)
         count = present.sum(1)
         mean = (dice * present).sum(1) / count.clamp(min=1)
-        return ((1 - mean) * (count > 0)).sum() / totals.images
+        return (((1 - mean) * (count > 0)).sum() / totals.images).to(log_probability.dtype)
 
 
 LOSSES: dict[str, Callable[[float], tuple[float, float]]] = {  # name -> alpha -> factors of (CE, Dice)
@@ -103,6 +111,8 @@ LOSSES: dict[str, Callable[[float], tuple[float, float]]] = {  # name -> alpha -
 
 def _three_to_one_if_mostly_background(pixels: torch.Tensor) -> torch.Tensor:
     """Foreground weighs 3 to background's 1 where more than 75 % of the labelled pixels are background, else 1 to 1."""
+    if len(pixels) != 2:
+        raise ValueError(f"three_to_one_if_mostly_background is for 2 classes, not {len(pixels)}; take other weights")
     mostly_background = pixels[0] > 0.75 * pixels.sum()
     return torch.tensor([1.0, 3.0 if mostly_background else 1.0])
 

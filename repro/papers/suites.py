@@ -11,8 +11,8 @@ _CHASEDB1 = Stand(train="chasedb1", test="chasedb1", name="CHASE_DB1", own=True)
 _ISIC2017_256 = Stand(train="isic2017_256", test="isic2017_256", name="ISIC 2017 at 256x256")
 
 # Everything that makes the demo small, in one place: about 55 runs have to end within minutes on two cores.
-_EPOCHS, _LONG = 10, 20  # the second for the run of paper1_figure2 that is twice as long as the others
-_BATCH = 8
+_EPOCHS, _LONG = 5, 10  # the second for the run of paper1_figure2 that is twice as long as the others
+_BATCH = 4
 _CROP = (64, 128)  # of street scenes of 128x256: half of each side, as in the paper
 _SIZE = (64, 64)  # of lesions and fundus images
 _ENCODER = {"encoder_name": "tu-test_resnet"}  # the smallest residual network of timm: 0.37 M parameters
