@@ -17,8 +17,9 @@ from repro.papers import PAPERS
 
 _EPILOG = """
 FILE is a table in CSV, Markdown or LaTeX. Score columns are found by name (Acc, Sen/Se/Recall, Sp, Precision, JA/IoU,
-DI/F1; mIoU and mDice as means over classes), in per cent or fractions, each number with the rounding of its own last
-digit. Columns of several data sets are told apart by the heading over or in them.
+DI/F1: of one foreground class; mIoU and mDice: means over classes), in per cent or fractions, each number with the
+rounding of its own last digit (rounded, not cut off). Columns of several data sets are told apart by the heading over
+or in them.
 
   python -m repro.audit paper2
   python -m repro.audit table.csv --set chasedb1 --region field_of_view
@@ -56,7 +57,7 @@ def _audit(target: str, asked: Asked) -> tuple[str, list[Finding], list[str]]:
     """Return title, findings and notes of a declared paper or of a file."""
     paper = next((paper for paper in PAPERS if paper.id == target), None)
     if paper is None:
-        return (target, *check_file(Path(target), asked))
+        return (Path(target).name, *check_file(Path(target), asked))
     if asked != Asked():
         raise ValueError(f"{target} declares its data itself; options on data are for a FILE")
     return f"{paper.id}: {paper.title}", check_paper(paper), []
@@ -83,7 +84,7 @@ def _asked(options: argparse.Namespace) -> Asked:
     data = known_set(options.set) if options.set is not None else None
     if options.set is not None and data is None:
         raise ValueError(
-            f"--set {options.set}: not a counted data set, as {', '.join(KNOWN_SETS)} are; give --prevalence or --counts"
+            f"--set {options.set}: not counted, as {', '.join(KNOWN_SETS)} are; give --prevalence or --counts"
         )
     return Asked(
         data=data,

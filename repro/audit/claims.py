@@ -60,8 +60,8 @@ def printed_score(table: Table, row: Row, column: str) -> Printed | None:
 
 
 def short(place: str) -> str:
-    """Return a place without the caption: `Table 3` of `Table 3, "Ablation ..."`."""
-    return place.split(', "')[0]
+    """Return a place without the caption: `Table 3` of `Table 3, "Ablation ..."`; other places as they are."""
+    return place.split(', "')[0] if place.startswith(("Table", "Figure")) else place
 
 
 def exhibit(paper: Paper, name: str) -> Table | FactTable | None:

@@ -15,7 +15,7 @@ _NAMES = {
     "specificity": "spec",
     "precision": "ppv",
     "jaccard": "ji",
-    "dice": "f1",
+    "dice": "f1p",
 }
 _MEANS = ("accuracy", "sensitivity", "specificity")  # of these it can test means over images
 _MOST_PIXELS = 10_000_000  # more take minutes; counts are scaled down to this many
@@ -51,6 +51,8 @@ def cross_check(groups: Sequence[Group]) -> list[Opinion]:
 
 def in_words(opinions: Sequence[Opinion]) -> str:
     """Return how often both agree, and where they do not."""
+    if not opinions:
+        return "mlscorecheck: no row with counted images to ask about; give --set or --counts."
     apart = [one for one in opinions if one.ours != one.theirs]
     lines = [f"mlscorecheck agrees on {len(opinions) - len(apart)} of {len(opinions)} rows and readings it offers."]
     for one in apart:
@@ -61,9 +63,9 @@ def in_words(opinions: Sequence[Opinion]) -> str:
 
 def _scores(row: PrintedRow, reading: Reading) -> tuple[str, ...]:
     """Return the metrics that mlscorecheck takes under a reading; () where it cannot test the whole row."""
-    if reading.aggregation == POOLED:
-        return tuple(row.scores)
-    return tuple(row.scores) if set(row.scores) <= set(_MEANS) else ()
+    roundings = {high - low for low, high in row.intervals.values()}
+    testable = set(row.scores) <= set(_MEANS) and len(roundings) == 1  # of means it takes one rounding for all
+    return tuple(row.scores) if reading.aggregation == POOLED or testable else ()
 
 
 def _possible(metrics: Sequence[str], row: PrintedRow, reading: Reading) -> bool:
@@ -80,7 +82,7 @@ def _possible(metrics: Sequence[str], row: PrintedRow, reading: Reading) -> bool
         found = check_1_testset_no_kfold(testset=_pooled(counts), scores=scores, eps=eps)
     else:
         testsets = [{"p": p, "n": n - p} for p, n in zip(counts.positives, counts.pixels)]
-        found = check_n_testsets_mos_no_kfold(testsets=testsets, scores=scores, eps=eps, verbosity=0)
+        found = check_n_testsets_mos_no_kfold(testsets=testsets, scores=scores, eps=max(eps.values()), verbosity=0)
     return not found["inconsistency"]
 
 

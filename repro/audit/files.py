@@ -10,13 +10,11 @@ from repro.audit.finding import Finding
 from repro.audit.group import Group, PrintedRow, true_shares
 from repro.audit.headers import ReadTable, audited, column_scores, understand
 from repro.audit.known import KNOWN_SETS, Counts, known_set
-from repro.audit.readings import AGGREGATIONS, MEAN, Reading, any_share, of_counts, of_set, within
+from repro.audit.readings import AGGREGATIONS, OVER_CLASSES, POOLED, Reading, any_share, of_counts, of_set, within
 from repro.audit.rows import check_group
 from repro.audit.sweep import SweepRow, check_sweep, identical_rows
 from repro.audit.tablefile import read_tables
 from repro.statistics import printed_interval
-
-OVER_CLASSES = "mean over classes"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +71,7 @@ def groups_of_file(path: Path, asked: Asked) -> list[Group]:
 
 def groups(table: ReadTable, place: str, asked: Asked) -> list[Group]:
     """Return the two-class scores of a table, one group a data set; means over classes are groups of their own."""
+    _check_asked(asked, [column.group for column in table.columns])
     numbers = {column.index: column_scores(table, column, asked.unit) for column in table.columns}
     found = []
     for title, over_classes in dict.fromkeys((one.group, one.metric.startswith("class ")) for one in table.columns):
@@ -88,24 +87,31 @@ def groups(table: ReadTable, place: str, asked: Asked) -> list[Group]:
         readings = _over_classes() if over_classes else readings_of(asked, title)
         rows = tuple(row for row in rows if len(row.scores) > 1)
         if rows:
-            found.append(Group(place=place, title=title, rows=rows, readings=readings, truth=true_shares(readings)))
+            known = None if over_classes else _known(asked, title)
+            found.append(
+                Group(
+                    place=place,
+                    title=title,
+                    rows=rows,
+                    readings=readings,
+                    truth=true_shares(readings),
+                    resized=_of_known(known, asked, resized=True) if known and not asked.resized else (),
+                )
+            )
     return found
 
 
 def readings_of(asked: Asked, title: str) -> tuple[Reading, ...]:
     """Return what the rows of a group may mean: by counts, prevalence, data set or the set its heading names."""
-    data = asked.data or known_set(title)
     if asked.counts is not None:
         if len(asked.counts.positives) > 1:
             return of_counts(asked.counts, resized=asked.resized, aggregations=asked.aggregations)
-        total = asked.counts.share
-        known = within(total, total, ["pooled"]) if "pooled" in asked.aggregations else ()
-        return (*known, *any_share([one for one in asked.aggregations if one == MEAN]))
+        pooled, unbound = _split(asked.aggregations)
+        return (*of_counts(asked.counts, resized=asked.resized, aggregations=pooled), *any_share(unbound))
     if asked.prevalence is not None:
         return _by_prevalence(asked.prevalence, asked.aggregations)
-    if data is None:
-        return any_share(asked.aggregations)
-    return of_set(data, region=asked.region, split=asked.split, resized=asked.resized, aggregations=asked.aggregations)
+    known = _known(asked, title)
+    return _of_known(known, asked, resized=asked.resized) if known else any_share(asked.aggregations)
 
 
 def read_counts(path: Path) -> Counts:
@@ -133,7 +139,7 @@ def counts_of(counts: Sequence[tuple[int, int]]) -> Counts:
     if not counts or any(min(pair) < 0 or sum(pair) == 0 for pair in counts):
         raise ValueError(f"{len(counts)} images with counts; expected at least one, and at least one pixel in each")
     positives, negatives = zip(*counts)
-    return Counts(split="", positives=positives, pixels=tuple(map(sum, zip(positives, negatives))))
+    return Counts(split="as counted", positives=positives, pixels=tuple(map(sum, zip(positives, negatives))))
 
 
 def _check_table(table: ReadTable, place: str, asked: Asked) -> tuple[list[Finding], list[str]]:
@@ -141,13 +147,13 @@ def _check_table(table: ReadTable, place: str, asked: Asked) -> tuple[list[Findi
     findings = [finding for group in tested for finding in check_group(group)]
     rows = _sweep_rows(table, place, asked)
     findings += [*identical_rows(rows), *check_sweep(rows, place)]
-    left_out = [one.header for one in table.columns if not audited(one.metric)] + table.others
+    left_out = dict.fromkeys([one.header for one in table.columns if not audited(one.metric)] + table.others)
     notes = [f"{place}: not audited: {', '.join(left_out)}."] if left_out else []
     if not tested:
         notes.append(f"{place}: no row has two scores of one data set, so no arithmetic ties them.")
     for group in tested:
-        known = asked.data or known_set(group.title)
-        if known and asked.counts is None and asked.prevalence is None:
+        known = _known(asked, group.title)
+        if known and group.truth:
             notes.append(f"{group.heading}: {KNOWN_SETS[known].title}; {KNOWN_SETS[known].source}.")
     return findings, notes
 
@@ -173,6 +179,30 @@ def _setting(table: ReadTable, name: str) -> tuple[str, float] | None:
         return None
 
 
+def _check_asked(asked: Asked, titles: Sequence[str]) -> None:
+    """Raise where something was asked that no group of the file can answer."""
+    known = any(_known(asked, title) for title in titles)
+    if (asked.region or asked.split) and not known:
+        raise ValueError("--region and --split need a counted data set; give --set, or name it over the columns")
+    if asked.resized and not known and asked.counts is None:
+        raise ValueError("--resized needs counted labels; give --set or --counts, or a range as --prevalence")
+
+
+def _known(asked: Asked, title: str) -> str | None:
+    """Return the counted data set behind a group, by request or by its heading, unless its counts were given."""
+    given = asked.counts is not None or asked.prevalence is not None
+    return None if given else asked.data or known_set(title)
+
+
+def _of_known(name: str, asked: Asked, *, resized: bool) -> tuple[Reading, ...]:
+    return of_set(name, region=asked.region, split=asked.split, resized=resized, aggregations=asked.aggregations)
+
+
+def _split(aggregations: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the pooled aggregation and the others: a total binds the first only."""
+    return [one for one in aggregations if one == POOLED], [one for one in aggregations if one != POOLED]
+
+
 def _over_classes() -> tuple[Reading, ...]:
     (reading,) = any_share([OVER_CLASSES])
     return (reading,)
@@ -192,5 +222,5 @@ def _by_prevalence(text: str, aggregations: Sequence[str]) -> tuple[Reading, ...
         raise ValueError(f"--prevalence {text}: expected fractions in (0, 1), the lower first")
     if dash:
         return within(*share, aggregations)
-    pooled = within(*share, [one for one in aggregations if one != MEAN])
-    return (*pooled, *any_share([one for one in aggregations if one == MEAN]))
+    pooled, unbound = _split(aggregations)
+    return (*within(*share, pooled), *any_share(unbound))

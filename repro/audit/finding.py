@@ -48,14 +48,14 @@ class Finding:
         return {"verdict": self.verdict, **asdict(self)}
 
 
-def decimals(number: float) -> str:
-    """Return a fraction as findings print it."""
-    return f"{float(number):.3f}"
+def decimals(number: float, digits: int = 3) -> str:
+    """Return a fraction as findings print it, with three decimals unless more are needed to see a difference."""
+    return f"{float(number):.{digits}f}"
 
 
-def interval(bounds: tuple[float, float]) -> str:
+def interval(bounds: tuple[float, float], digits: int = 3) -> str:
     """Return an interval as findings print it: [0.338, 0.353]."""
-    return f"[{decimals(bounds[0])}, {decimals(bounds[1])}]"
+    return f"[{decimals(bounds[0], digits)}, {decimals(bounds[1], digits)}]"
 
 
 def listed(words: list[str] | tuple[str, ...]) -> str:

@@ -33,6 +33,11 @@ class Printed:
         return (low + high) / 2
 
     @property
+    def digits(self) -> int:
+        """How many decimals it has as a fraction."""
+        return len(self.text.partition(".")[2]) + (2 if self.unit == "percent" else 0)
+
+    @property
     def interval(self) -> Interval:
         """What rounds to it, both ends included."""
         return printed_interval(self.text, self.unit)
@@ -48,6 +53,11 @@ class PrintedRow:
     @property
     def intervals(self) -> dict[str, Interval]:
         return {metric: printed.interval for metric, printed in self.scores.items()}
+
+    @property
+    def digits(self) -> int:
+        """How many decimals, as fractions, the finest of the numbers has; at least three."""
+        return max(3, *(printed.digits for printed in self.scores.values()))
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -86,8 +96,8 @@ def true_shares(readings: Sequence[Reading]) -> str:
     regions: dict[str, dict[str, str]] = {}
     for reading in readings:
         if reading.split:
-            images = f"{reading.images.lowest:.3f} to {reading.images.highest:.3f} by image"
-            regions.setdefault(reading.region, {})[reading.split] = (
-                f"{reading.split} {float(sum(reading.share)) / 2:.3f} ({images})"
-            )
+            low, high = reading.images.lowest, reading.images.highest
+            images = f" ({low:.3f} to {high:.3f} by image)" if low < high else ""
+            share = f"{float(sum(reading.share)) / 2:.4f}".removesuffix("0")
+            regions.setdefault(reading.region, {})[reading.split] = f"{reading.split} {share}{images}"
     return "; ".join(f"{region} {', '.join(shares.values())}".strip() for region, shares in regions.items())

@@ -7,10 +7,10 @@ from repro.audit.group import SHORT, Printed
 from repro.audit.tablefile import RawTable
 
 ALIASES = {
-    "accuracy": "acc ac accuracy pa pixelacc pixelac pixelaccuracy pixelwiseaccuracy oa overallaccuracy",
+    "accuracy": "acc ac accuracy pa pixelacc pixelac pixelaccuracy pixelwiseaccuracy oa overallaccuracy aacc",
     "sensitivity": "sen se sens sensitivity recall rec tpr truepositiverate",
     "specificity": "sp spe spec specificity tnr truenegativerate",
-    "precision": "pr pre prec precision ppv",
+    "precision": "pre prec precision ppv",
     "jaccard": "ja jac js ji jaccard jaccardindex iou intersectionoverunion",
     "dice": "di dc dice dsc f1 f1score fscore fmeasure dicescore dicecoefficient dicesimilaritycoefficient",
     "class jaccard": "miou meaniou mjaccard",
@@ -107,7 +107,7 @@ def column_scores(table: ReadTable, column: ScoreColumn, unit: str | None) -> li
     """Return the printed scores of one column, row by row; the unit is per cent where a number exceeds 1 or says so.
 
     Raises:
-        ValueError: a cell is no number, or exceeds what its unit allows.
+        ValueError: a cell is no number, exceeds what its unit allows, or seems to have another unit than the others.
     """
     numbers = []
     for name, cells in table.rows:
@@ -115,11 +115,15 @@ def column_scores(table: ReadTable, column: ScoreColumn, unit: str | None) -> li
             numbers.append(printed_number(cells[column.index]))
         except ValueError as error:
             raise ValueError(f"row {name}, column {column.header}: {error}") from None
-    digits = [float(number[0]) for number in numbers if number]
+    values = [float(number[0]) for number in numbers if number]
     says_percent = "%" in column.header or any(number and number[1] for number in numbers)
-    unit = unit or ("percent" if says_percent or any(value > 1 for value in digits) else "fraction")
-    if digits and max(digits) > (_MOST_PERCENT if unit == "percent" else 1):
-        raise ValueError(f"column {column.header}: {max(digits)} is no score in {unit}; check the column or --unit")
+    asked, unit = unit, unit or ("percent" if says_percent or any(value > 1 for value in values) else "fraction")
+    if values and max(values) > (_MOST_PERCENT if unit == "percent" else 1):
+        raise ValueError(f"column {column.header}: {max(values)} is no score in {unit}; check the column or --unit")
+    if not asked and unit == "percent" and values and 0 < min(values) <= 1:
+        raise ValueError(
+            f"column {column.header}: {min(values)} beside per cent; write one unit a column, or give --unit percent"
+        )
     return [Printed(text=number[0], unit=unit) if number else None for number in numbers]
 
 

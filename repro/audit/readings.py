@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from repro.audit.known import KNOWN_SETS, REGIONS, RESIZING, Counts
 
-POOLED, MEAN = "pooled", "mean over images"
+POOLED, MEAN, OVER_CLASSES = "pooled", "mean over images", "mean over classes"
 AGGREGATIONS = (POOLED, MEAN)
 
 

@@ -8,9 +8,10 @@ from repro.audit.finding import IF_POOLED, INCONSISTENT, POSSIBLE, Finding, deci
 from repro.audit.group import SHORT, Group, PrintedRow
 from repro.audit.means import violated
 from repro.audit.pooled import Interval, share_interval, smallest_conflict
-from repro.audit.readings import POOLED, Reading, in_words
+from repro.audit.readings import OVER_CLASSES, POOLED, Reading, in_words
 
 _RATES = ("accuracy", "sensitivity", "specificity")
+_OTHER_CLASSES = "Means over different classes, or a Dice of mean precision and mean recall, would explain it."
 _OTHER_TIMES = "Scores read at different epochs or thresholds, or on different images, would explain it."
 
 
@@ -152,12 +153,12 @@ def _point(row: PrintedRow, share: Interval) -> str:
         accuracy, sensitivity, specificity = (row.scores[metric].value for metric in _RATES)
         point = (specificity - accuracy) / (specificity - sensitivity) if specificity != sensitivity else -1
         if share[0] <= point <= share[1]:
-            return decimals(point)
-    return decimals(sum(share) / 2)
+            return decimals(point, row.digits)
+    return decimals(sum(share) / 2, row.digits)
 
 
 def _share(row: PrintedRow, share: Interval) -> str:
-    return f"{_point(row, share)} {interval(share)}"
+    return f"{_point(row, share)} {interval(share, row.digits)}"
 
 
 def _pooled_line(group: Group, row: PrintedRow) -> tuple[str, ...]:
@@ -175,8 +176,8 @@ def _pooled_line(group: Group, row: PrintedRow) -> tuple[str, ...]:
     if conflict == {"jaccard", "dice"}:
         jaccard = row.scores["jaccard"].value
         ends = tuple(2 * end / (1 + end) for end in scores["jaccard"])
-        asked = f"DI = 2 JA/(1 + JA) = {decimals(2 * jaccard / (1 + jaccard))} {interval(ends)}"
-        return (f"pooled, {asked}; printed {decimals(row.scores['dice'].value)}",)
+        asked = f"DI = 2 JA/(1 + JA) = {decimals(2 * jaccard / (1 + jaccard), row.digits)} {interval(ends, row.digits)}"
+        return (f"pooled, {asked}; printed {decimals(row.scores['dice'].value, row.digits)}",)
     if conflict == set(_RATES):
         return ("pooled, Acc = p Sen + (1 - p) Sp lies between Sen and Sp for every share p of positives",)
     return (f"pooled, no counts of pixels give {listed([SHORT[name] for name in scores if name in conflict])}",)
@@ -190,7 +191,7 @@ def _means_line(group: Group, row: PrintedRow, left: Sequence[Reading]) -> tuple
             relation, bounds = violated(_bounds(row), reading.images)
             place = " ".join(part for part in (reading.region, reading.split) if part)
             asked.setdefault(relation.formula, []).append(
-                f"{SHORT[relation.target]} in {interval(bounds)}" + (f" ({place})" if place else "")
+                f"{SHORT[relation.target]} in {interval(bounds, row.digits)}" + (f" ({place})" if place else "")
             )
     name = next((one.aggregation for one in group.readings if one.aggregation != POOLED), "")
     return tuple(f"{name}, {formula} asks for {' or '.join(places)}" for formula, places in asked.items())
@@ -201,9 +202,8 @@ def _explanation(group: Group, row: PrintedRow, word: str) -> str:
     if word == POSSIBLE:
         return "The numbers say by themselves which pixels were scored, and how."
     if word == INCONSISTENT:
-        resized = in_words(possible(row, group.resized)) if possible(row, group.resized) else ""
-        also = f" Labels resized, which can move p by 5 per cent of itself, would allow: {resized}." if resized else ""
-        return _OTHER_TIMES + also
+        over_classes = all(reading.aggregation == OVER_CLASSES for reading in group.readings)
+        return _OTHER_CLASSES if over_classes else _OTHER_TIMES + _resized(group, row)
     if {"jaccard", "dice"} <= set(row.scores):
         jaccard, dice = row.scores["jaccard"].value, row.scores["dice"].value
         if jaccard < dice < 2 * jaccard / (1 + jaccard):
@@ -213,7 +213,13 @@ def _explanation(group: Group, row: PrintedRow, word: str) -> str:
                 f"As means over images they need a heavy tail, such as one image in {failed:.0f} at 0 and the rest at "
                 f"JA {decimals(rest)}."
             )
-    return "Scores averaged over images would explain it."
+    return "Scores averaged over images would explain it." + _resized(group, row)
+
+
+def _resized(group: Group, row: PrintedRow) -> str:
+    """Return what labels of another size would allow, where they were not asked for."""
+    left = possible(row, group.resized)
+    return f" Labels resized, which can move p by 5 per cent of itself, would allow: {in_words(left)}." if left else ""
 
 
 def _sentence(group: Group, row: PrintedRow, word: str, under: str) -> str:

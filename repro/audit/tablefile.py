@@ -8,7 +8,7 @@ from pathlib import Path
 
 _LARGEST = 5_000_000  # bytes: a table of a paper has a few thousand
 _RULES = re.compile(r"\\(?:toprule|midrule|bottomrule|hline|(?:cline|cmidrule)(?:\([a-z]*\))?\{[^}]*\}|addlinespace)")
-_SPAN = re.compile(r"\\multicolumn\s*\{(\d+)\}\s*\{[^}]*\}\s*\{")
+_SPAN = re.compile(r"\\multicolumn\s*\{(\d{1,2})\}\s*\{[^}]*\}\s*\{")
 _DROPPED = re.compile(
     r"\\(?:cite[tp]?|ref|label|footnote|vspace|rotatebox|cellcolor|rowcolor|color)(?:\[[^]]*\])?\{[^}]*\}"
 )
@@ -59,7 +59,10 @@ def _separated(text: str, kind: str) -> list[list[str]]:
     head = text.split("\n", 1)[0]
     separator = "\t" if kind == ".tsv" else max(";\t,", key=head.count)
     rows = csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=True)
-    return [[_plain(cell) for cell in row] for row in rows if any(cell.strip() for cell in row)]
+    try:
+        return [[_plain(cell) for cell in row] for row in rows if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise ValueError(f"line {rows.line_num} is no CSV: {error}") from None
 
 
 def _markdown(text: str) -> list[list[list[str]]]:
