@@ -84,14 +84,15 @@ def test_no_copy_of_a_picture_trains_while_the_other_is_scored(tmp_path):
         "train": sorted([*numbered(0, 2588), *(name for pair in ISIC2018.equal_images[:3] for name in pair)])
     }
     dataset = ISIC2018(link_tree(tmp_path / "isic2018", FOLDERS_2018, names))
-    for train, scored in [
-        (("train", "selection"), "report"),
-        *((("without-fold-%d" % k,), "fold-%d" % k) for k in range(1, 6)),
-    ]:
+    folds = [((f"without-fold-{fold}",), f"fold-{fold}") for fold in range(1, 6)]
+    apart = 0
+    for train, scored in [(("train", "selection"), "report"), *folds]:
         trained = {sample.name for name in train for sample in dataset.samples(name)}
         reported = {sample.name for sample in dataset.samples(scored)}
         for one, other in dataset.equal_images:
             assert not ({one, other} & trained and {one, other} & reported)
+        apart += len(dataset.left_out(train[0]))
+    assert apart >= 3  # three pairs over five folds: it did happen
 
 
 def test_ph2_with_its_200_images_is_for_testing_only(tmp_path):
@@ -153,7 +154,7 @@ def test_the_published_set_and_its_small_copy_are_not_taken_for_each_other(tmp_p
     for name, folder in (("isic2017", small), ("isic2017_256", isic2017)):
         with pytest.raises(ValueError, match=f"{name}: no folder called"):
             find_root(name, [folder])
-    with pytest.raises(ValueError, match="squashed to 256x256, .* is the set isic2017_256"):
+    with pytest.raises(ValueError, match=r"squashed to 256x256, .* is the set isic2017_256"):
         ISIC2017(small).samples("official-train")
     with pytest.raises(ValueError, match="not 256x256; this folder is the set isic2017"):
         ISIC2017At256(isic2017).samples("report")
