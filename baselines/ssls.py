@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from baselines.superpixels import ClassicalMethod, Superpixels, distances, logits, otsu, rescale, superpixels
+from baselines.superpixels import ClassicalMethod, Superpixels, logits, otsu, rescale, superpixels
 
 
 class SSLS(ClassicalMethod):
@@ -36,19 +36,21 @@ def saliency(patches: Superpixels) -> np.ndarray:
     return rescale(contrast * centre_prior(patches, contrast))
 
 
-def border_contrast(patches: Superpixels, *, share: float = 0.25) -> np.ndarray:
+def border_contrast(patches: Superpixels, *, share: float = 0.3) -> np.ndarray:
     """Return (n,) contrasts in [0, 1] between each superpixel and the background, 0 for the dermoscope's frame.
 
     The background is the superpixels at the image's border but for the frame. The contrast is the mean CIELAB distance
-    to the `share` of them that are nearest in colour: neither uneven light nor a lesion that reaches the border makes
-    skin stand out.
+    to the `share` of them that are nearest: neither uneven light nor a lesion that reaches the border makes skin stand
+    out. To be lighter than the background is no contrast, as pigment takes light away and a vignette spares the middle.
     """
     border = patches.edge & ~patches.frame
     if not border.any():
         border = patches.edge
-    colours = np.sort(distances(patches.colour, patches.colour[border]), axis=1)
+    difference = patches.colour[:, None] - patches.colour[border]
+    difference[..., 0] = np.minimum(difference[..., 0], 0.0)
+    contrast = np.sort(np.linalg.norm(difference, axis=2), axis=1)
     nearest = max(round(share * border.sum()), 1)
-    return rescale(np.where(patches.frame, 0.0, colours[:, :nearest].mean(axis=1)))
+    return rescale(np.where(patches.frame, 0.0, contrast[:, :nearest].mean(axis=1)))
 
 
 def centre_prior(patches: Superpixels, weights: np.ndarray, *, spread: float = 0.3) -> np.ndarray:

@@ -71,8 +71,8 @@ def superpixels(image: np.ndarray, count: int, *, compactness: float = 10.0) -> 
 
     Source: SLIC, Achanta et al. 2012, in scikit-image's implementation.
     """
+    index = slic(image, n_segments=count, compactness=compactness, start_label=0)  # RGB: it goes to CIELAB by itself
     lab = rgb2lab(image)
-    index = slic(lab, n_segments=count, compactness=compactness, convert2lab=False, start_label=0)
     count = index.max() + 1
     pixels = np.bincount(index.ravel(), minlength=count)
     rows, columns = np.indices(index.shape)
