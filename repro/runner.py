@@ -20,6 +20,7 @@ from repro.data.samples import EvaluationSamples, TrainingSamples
 from repro.evaluation import evaluate, selection_scores
 from repro.files import write_atomically
 from repro.losses import CLASS_WEIGHTS, Loss, make_loss
+from repro.models.cost import cost_and_structure
 from repro.networks import build
 from repro.plan import Run, Split
 from repro.training import Events, Progress, Trained, Trainer, read_log
@@ -262,6 +263,7 @@ def _record(
     """The JSON object of a finished run."""
     names = lists.test_set.class_names
     revision, clean = machine.commit(records.ROOT)
+    cost, structure = _cost(run, lists, network, setting.device)
     return {
         "id": run.id,
         "run": run.identity(),
@@ -278,7 +280,8 @@ def _record(
             "selected_epoch": trained.progress.best_epoch,
             "label_pixels": label_counts(lists.train_set, lists.train).tolist(),
         },
-        "network": _cost(run, lists, network, setting.device),
+        "network": cost,
+        "structure": structure,
         "provenance": {
             "commit": revision,
             "clean": clean,
@@ -304,19 +307,10 @@ def _list(split: Split, samples: Sequence) -> dict:
     return described
 
 
-def _cost(run: Run, lists: Lists, network: nn.Module, device: torch.device) -> dict:
-    """Parameters, and the operations of one image at the size the network sees (a multiply and an add are two)."""
-    from torch.utils.flop_counter import FlopCounterMode
-
+def _cost(run: Run, lists: Lists, network: nn.Module, device: torch.device) -> tuple[dict, dict | None]:
+    """Cost and structure of the network at the size of the images that it sees."""
     sample = EvaluationSamples(lists.test_set, lists.report[:1], size=run.recipe.size)[0]
-    size = run.recipe.crop or tuple(sample.image.shape[-2:])
-    parameters = sum(parameter.numel() for parameter in network.parameters())
-    cost = {"parameters": parameters, "size": list(size), "flops": None}
-    if parameters:
-        with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-            network(torch.zeros(1, 3, *size, device=device))
-        cost["flops"] = counter.get_total_flops()
-    return cost
+    return cost_and_structure(network, size=run.recipe.crop or tuple(sample.image.shape[-2:]), device=device)
 
 
 def _note_machine(folder: Path, device: torch.device) -> None:
