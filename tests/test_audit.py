@@ -18,9 +18,9 @@ from repro.audit import (
     possible,
     within,
 )
+from repro.audit.asked import counts_of
 from repro.audit.claims import check_claim
 from repro.audit.declared import COVERED, check_paper
-from repro.audit.files import counts_of
 from repro.audit.gains import implied_jaccard
 from repro.audit.known import KNOWN_SETS, RESIZING, known_set
 from repro.audit.pooled import share_interval, smallest_conflict

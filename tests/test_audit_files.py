@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repro.audit.__main__ import main
-from repro.audit.files import Asked, check_file
+from repro.audit.asked import Asked
+from repro.audit.files import check_file
 from repro.audit.headers import column_scores, metric_of, printed_number, understand
 from repro.audit.tablefile import RawTable, read_tables
 
@@ -214,6 +215,16 @@ def test_what_is_known_of_the_data_decides(table, capsys):
     assert status == 1 and "inconsistent if pooled; possible under: mean over images" in out
 
 
+def test_rows_that_are_data_sets_need_not_share_a_share(table, capsys):
+    rows = "A,0.958,0.875,0.975\nB,0.944,0.869,0.963\n"
+    assert run(capsys, table("Method,Acc,Sen,Sp\n" + rows))[0] == 1
+    assert run(capsys, table("Method,Acc,Sen,Sp\n" + rows), "--rows-are-sets")[0] == 0
+    status, out, _ = run(capsys, table("Data set,Acc,Sen,Sp\n" + rows))
+    assert status == 0 and "each row is taken as scored on other images" in out
+    (finding,) = check_file(table("Dataset,Acc,Sen,Sp\nDRIVE,0.925,0.836,0.972\nmine,0.9,0.8,0.95\n"), Asked())[0]
+    assert (finding.place, finding.word) == ("table.csv, DRIVE, row DRIVE", "inconsistent")
+
+
 def test_means_over_classes_are_tested_by_themselves(table):
     findings, _ = check_file(table("M,mIoU,mF1,OA\nA,76.5,90.1,95.1\nB,76.5,86.0,90.0\n"), Asked())
     (finding,) = findings  # 2 * .765 / 1.765 = .867
@@ -236,9 +247,7 @@ def test_identical_rows_and_an_edge_of_a_grid_are_noted_in_files_too(table, caps
         st.lists(
             st.one_of(
                 st.sampled_from(["Acc", "Sen", "IoU", "F1", "92.5", ".925", "1", "0", "100%", "-", "DRIVE", "|", "&"]),
-                st.sampled_from(
-                    [r"\multicolumn{2}{c}{DRIVE}", r"\textbf{0.9}", r"\\", "---", '"', ";", "{", "}", "$"]
-                ),
+                st.sampled_from([r"\multicolumn{2}{c}{DRIVE}", r"\textbf{0.9}", r"\\", "---", '"', ";", "{", "}", "$"]),
                 st.text(max_size=4),
             ),
             min_size=1,

@@ -6,8 +6,8 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from repro.audit import INCONSISTENT, Group, Printed, PrintedRow, any_share, check_group, of_counts, possible
+from repro.audit.asked import counts_of
 from repro.audit.crosscheck import cross_check
-from repro.audit.files import counts_of
 from repro.audit.readings import MEAN, POOLED
 from repro.metrics import Evidence, counted, score
 

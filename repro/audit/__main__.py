@@ -6,9 +6,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from repro.audit.asked import Asked, counts_of, read_counts
 from repro.audit.crosscheck import cross_check, in_words
 from repro.audit.declared import check_paper, groups_of
-from repro.audit.files import Asked, check_file, counts_of, groups_of_file, read_counts
+from repro.audit.files import check_file, groups_of_file
 from repro.audit.finding import Finding
 from repro.audit.group import Group
 from repro.audit.known import KNOWN_SETS, known_set
@@ -95,6 +96,7 @@ def _asked(options: argparse.Namespace) -> Asked:
         prevalence=options.prevalence,
         aggregation=options.aggregation,
         unit=options.unit,
+        rows_are_sets=options.rows_are_sets,
     )
 
 
@@ -119,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--positives", type=int, metavar="N", help="foreground pixels of all images, with --negatives")
     parser.add_argument("--negatives", type=int, metavar="N", help="background pixels of all images")
     parser.add_argument("--aggregation", choices=("pooled", "mean"), help="how scores were taken; else both are tested")
+    parser.add_argument("--rows-are-sets", action="store_true", help="each row was scored on other images")
     parser.add_argument("--unit", choices=("percent", "fraction"), help="of every score; else decided by column")
     parser.add_argument("--format", choices=("text", "json"), default="text")
     parser.add_argument("--cross-check", action="store_true", help="also ask mlscorecheck, where it is installed")

@@ -104,7 +104,7 @@ def _order(
             },
             inequalities=(f"{claim.text} But {numbers}",),
             explanation="The text may mean the first and the last row only.",
-            sentence=f'The text says: "{claim.text}" In the table, {numbers}.',
+            sentence=f"{claim.text.removesuffix('.')}, says the text, but in {short(table.place)} {numbers}.",
             cells=tuple(printed.cell for *_, a, b in broken for printed in (a, b)),
         )
     ]
@@ -154,8 +154,8 @@ def _times(paper: Paper, claim: Claim) -> list[Finding]:
                 f"they are epochs {predicate.step / steps:.0f} and {predicate.flat_from / steps:.0f}",
             ),
             explanation="The axis of the curve may count steps.",
-            sentence=f'Training lasts {epochs} epochs, the curve {predicate.flat_from} "times" and more: please name '
-            "the axis.",
+            sentence=f"Training lasts {epochs} epochs, and the curve is flat after {predicate.flat_from} "
+            "'times': please name the axis.",
             cells=(f"{claim.id}/step", f"{claim.id}/flat_from"),
         )
     ]
