@@ -216,7 +216,9 @@ class AxialAttention(nn.Module):
         """Return (c, length, length): for query i and key j the embedding of the offset j - i."""
         line = self.embeddings
         if line.shape[-1] != 2 * length - 1:
-            line = F.interpolate(line[None], size=2 * length - 1, mode="linear", align_corners=True)[0]
+            # as a map of height 1: only for maps is the gradient of resizing deterministic on a GPU
+            size = (1, 2 * length - 1)
+            line = F.interpolate(line[None, :, None], size=size, mode="bilinear", align_corners=True)[0, :, 0]
         pixel = torch.arange(length, device=line.device)
         return line[:, pixel[None, :] - pixel[:, None] + length - 1]
 
