@@ -1,11 +1,14 @@
-"""What every verb of the command line has in common: one sentence and exit code 2 for bad input."""
+"""What every verb of the command line has in common: exit codes, one sentence for bad input, how to stop."""
 
 import argparse
+import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NoReturn
 
-BAD_INPUT = 2
+BAD_INPUT, INTERRUPTED = 2, 130
 
 
 class Parser(argparse.ArgumentParser):
@@ -17,12 +20,41 @@ class Parser(argparse.ArgumentParser):
 
 
 def run(main: Callable[[Sequence[str] | None], int], arguments: Sequence[str] | None, prog: str) -> int:
-    """Return what `main` returns; a ValueError or OSError becomes one sentence on stderr and exit code 2."""
+    """Return what `main` returns; a ValueError or OSError becomes one sentence on stderr and exit code 2.
+
+    Where the reader of a pipe leaves there is nobody to tell: 0. Where the user interrupts: 130, as shells have it.
+    """
     try:
         return main(arguments)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of the pipe left; nothing to say to nobody
+        sys.stderr.close()  # or the interpreter complains about the pipe when it flushes at exit
         return 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except (ValueError, OSError) as error:
         print(f"{prog}: {' '.join(str(error).split())}", file=sys.stderr)
         return BAD_INPUT
+
+
+@dataclass
+class Stop:
+    """When to stop: a deadline of the monotonic clock, or a signal that came."""
+
+    deadline: float | None
+    signal: str = ""
+
+    def __call__(self) -> str:
+        """Return the reason to stop now, or ""."""
+        if self.signal:
+            return self.signal
+        return "time limit" if self.deadline and time.monotonic() > self.deadline else ""
+
+    def listen(self) -> None:
+        """Let SIGTERM and SIGINT stop at the next step; a second one at once."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, _) -> None:
+        if self.signal:
+            sys.exit(128 + number)
+        self.signal = signal.Signals(number).name

@@ -88,8 +88,8 @@ class Loss:
         safe = torch.where(valid, label.flatten(1), 0)
         probability = log_probability.exp().flatten(2)
         of_label = probability.gather(1, safe[:, None])[:, 0] * valid
-        # One index for (image, class): a one-dimensional scatter has a deterministic kernel, and no (N, C, H, W) mask is
-        # built; in float64, since a class may have half a million pixels.
+        # One index for (image, class): a one-dimensional scatter has a deterministic kernel, and no (N, C, H, W) mask
+        # is built; in float64, since a class may have half a million pixels.
         index = (safe + classes * torch.arange(images, device=label.device)[:, None]).flatten()
         zeros = torch.zeros(images * classes, dtype=torch.float64, device=label.device)
         overlap = zeros.scatter_add(0, index, of_label.double().flatten()).view(images, classes)

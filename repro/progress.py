@@ -2,12 +2,14 @@
 
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from repro.training import Events
-from repro.training import Progress as Training
+if TYPE_CHECKING:
+    from repro.training import Events
+    from repro.training import Progress as Training
 
 
 def make_console(*, quiet: bool = False) -> Console:
@@ -43,8 +45,10 @@ class Watch:
         if self.live:
             self.bars.stop()
 
-    def begin(self, name: str, total: int, batch: int, should_stop) -> Events:
+    def begin(self, name: str, total: int, batch: int, should_stop) -> "Events":
         """Return the hooks for a run of `total` steps of `batch` images; `name` is what people call it."""
+        from repro.training import Events  # torch takes seconds to import: only where there is something to train
+
         self.index += 1
         self.name, self.total, self.batch = name, total, batch
         self.loss, self.best = float("nan"), float("nan")
@@ -61,7 +65,7 @@ class Watch:
             self.bars.advance(self.all)
         self.console.print(f"[{self.index}/{self.runs}] {self.name}: {facts} ({duration(seconds)})", markup=False)
 
-    def _step(self, progress: Training) -> None:
+    def _step(self, progress: "Training") -> None:
         if self.first_step is None:
             self.first_step = progress.step - 1
         self.rate = (progress.step - self.first_step) * self.batch / max(time.monotonic() - self.started, 1e-9)

@@ -1,21 +1,23 @@
 """Train what a suite still lacks, publish the records, and regenerate every table and figure."""
 
 import argparse
+import fnmatch
 import re
 import sys
+import time
 from collections.abc import Sequence
 
 from repro import plan
-from repro.command import Parser
+from repro.command import DONE, STOPPED, Parser, Stop
 from repro.command import run as run_command
-from repro.compare import find_suite
+from repro.compare import SEEDS
 from repro.data import DATASETS, find_root, search_folders
 from repro.papers.spec import Suite
 from repro.papers.suites import SUITES
-from repro.suite import BAD_INPUT, BUSY, DONE, FAILED, STOPPED, Order, is_done, jobs_of, lock, work
+from repro.suite import Order, is_done, jobs_of, lock, work
 
-EXIT_CODES = f"""exit codes: {DONE} done; {FAILED} a run failed; {BAD_INPUT} bad input, nothing written; {BUSY} another
-process is at a run; {STOPPED} stopped by a time limit or a signal, the same call goes on where it was"""
+EXIT_CODES = """exit codes: 0 done; 1 a run failed; 2 bad input, nothing written; 3 another
+process is at a run; 75 stopped by a time limit or a signal, the same call goes on where it was"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,7 +44,8 @@ def make_parser() -> Parser:
     add("--time-limit", type=_duration, metavar="9m", help="stop in time with a checkpoint; 90s, 9m, 2h")
     add("--data", action="append", default=[], metavar="DIR", help="data folder, or NAME=DIR for one set; repeatable")
     add("--device", choices=("auto", "cuda", "cpu"), default="auto")
-    add("--workers", type=int, default=None, metavar="N", help="loader processes; changes nothing but speed")
+    add("--workers", type=_count, default=None, metavar="N", help="loader processes; changes nothing but speed")
+    add("--jobs", type=_positive, metavar="N", help="runs side by side, a process each; default: 2 for the demo, else 1")
     add("--deterministic", action="store_true", help="on a GPU: the same bits each time, slower")
     add("--dry-run", action="store_true", help="print the plan and do nothing")
     add("--lock", action="store_true", help="demo only: make this checkout's demo the committed golden")
@@ -57,18 +60,18 @@ def _main(arguments: Sequence[str] | None) -> int:
     if options.help:
         print(parser.format_help() + "\n" + describe_suites(options.data))
         return DONE
-    if options.lock and options.suite != "demo":
-        raise ValueError(f"--lock goes with demo, not with {options.suite}")
+    _check_lock(options)
     order = Order(
         only=options.only,
         seeds=options.seeds,
         ablations=options.ablations,
-        seconds=options.time_limit,
         data=tuple(options.data),
         device=options.device,
         workers=options.workers,
         deterministic=options.deterministic,
+        jobs=options.jobs,
     )
+    stop = Stop(time.monotonic() + options.time_limit if options.time_limit else None)
     suites = _suites(options)
     if options.dry_run:
         print("\n".join(describe_plan(suite, order) for suite in suites))
@@ -76,24 +79,43 @@ def _main(arguments: Sequence[str] | None) -> int:
     from repro.progress import make_console
 
     console = make_console(quiet=options.quiet)
-    code = max([work(suite, order, console) for suite in suites], default=DONE)
+    code = DONE
+    for suite in suites:
+        code = max(code, work(suite, order, console, stop))
+        if code == STOPPED:
+            break
     if options.lock and code == DONE:
         print(lock(suites[0]))
     return code
+
+
+def _check_lock(options: argparse.Namespace) -> None:
+    """Raise unless `--lock`, if given, is about the whole demo."""
+    partial = [name for name in ("only", "seeds", "epochs", "limit") if getattr(options, name) not in (None, "*")]
+    if options.lock and options.suite != "demo":
+        raise ValueError(f"--lock goes with demo, not with {options.suite}")
+    if options.lock and partial:
+        raise ValueError(f"--lock locks the demo as a whole; leave out --{partial[0]}")
 
 
 def _suites(options: argparse.Namespace) -> list[Suite]:
     """The suites that were asked for, reduced as asked; ValueError where data are missing."""
     if options.suite == "all":
         found = [suite for suite in SUITES.values() if not missing_data(suite, options.data)]
+        found = [suite for suite in found if _matches(suite, options)] or found[:1]
     else:
-        found = [find_suite(options.suite)]
+        found = [plan.suite(options.suite)]
         for sentence in missing_data(found[0], options.data)[:1]:
             if not options.dry_run:
                 raise ValueError(sentence)
     if options.epochs or options.limit:
         found = [plan.reduced(suite, options.epochs or suite.epochs, options.limit or suite.limit) for suite in found]
     return found
+
+
+def _matches(suite: Suite, options: argparse.Namespace) -> bool:
+    """Whether a suite has a cell that `--only` asks for."""
+    return bool(fnmatch.filter(plan.cells_of(suite, ablations=options.ablations), options.only))
 
 
 def missing_data(suite: Suite, data: Sequence[str]) -> list[str]:
@@ -154,15 +176,22 @@ def _match(text: str, pattern: str, kind: str) -> re.Match:
 
 def _seeds(text: str) -> tuple[int, ...]:
     _match(text, r"\d{1,6}(,\d{1,6})*", "a list of seeds, expected whole numbers such as 0,1,2")
-    return tuple(dict.fromkeys(int(seed) for seed in text.split(",")))
+    seeds = tuple(dict.fromkeys(int(seed) for seed in text.split(",")))
+    if max(seeds) not in SEEDS:
+        raise argparse.ArgumentTypeError(f"{text!r} is beyond the seeds that tables look for, 0 to {SEEDS[-1]}")
+    return seeds
 
 
 def _positive(text: str) -> int:
     return int(_match(text, r"0*[1-9]\d{0,8}", "a whole number above 0")[0])
 
 
+def _count(text: str) -> int:
+    return int(_match(text, r"\d{1,4}", "a whole number, 0 or above")[0])
+
+
 def _duration(text: str) -> float:
-    number, unit = _match(text, r"(\d+(?:\.\d+)?)([smh])", "a duration such as 90s, 9m or 2h").groups()
+    number, unit = _match(text, r"(?=[0.]*[1-9])(\d+(?:\.\d+)?)([smh])", "a duration such as 90s, 9m or 2h").groups()
     return float(number) * {"s": 1, "m": 60, "h": 3600}[unit]
 
 
