@@ -3,7 +3,7 @@
 import io
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +11,8 @@ import numpy as np
 
 from repro import plan, records, views
 from repro.command import Parser, run
-from repro.compare import Comparison, compare, find_suite
+from repro.compare import Comparison, compare, find_suite, home_of, shown_as, suite_called
+from repro.metrics import Evidence
 from repro.papers.spec import Suite
 from repro.papers.suites import SUITES
 from repro.records import Folder, Record
@@ -20,6 +21,7 @@ from repro.records import Folder, Record
 # spread over thread counts and instruction sets, times three; docs/demo-tolerance.md has the measurement.
 POINTS = 6.0
 LOSS = 0.06
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OSError)  # what damaged files lead to
 
 
 @dataclass
@@ -28,6 +30,7 @@ class Report:
 
     failures: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    suites: int = 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,52 +43,77 @@ def _main(arguments: Sequence[str] | None) -> int:
     parser.add_argument("--suite", help="only this suite; default: everything that is committed, and the demo")
     parser.add_argument("--fresh", action="store_true", help="fail where no demo was trained in this checkout")
     options = parser.parse_args(arguments)
-    report = Report()
-    suites = [find_suite(options.suite)] if options.suite else committed_suites()
-    for suite in suites:
-        folder = records.lock_of(suite.name) if suite.toy else records.folder_of(_name(suite), toy=False)
-        check_views(suite, folder, report)
-        if suite.toy:
-            check_records(folder.records, report)
-            check_demo(suite, report, fresh=options.fresh)
-    if not options.suite:
-        check_records(records.folder_of(None, toy=False).records, report)
+    suites = [shown_as(find_suite(options.suite))] if options.suite else None
+    report = check_all(suites, fresh=options.fresh)
     for note in report.notes:
         print(f"note: {note}")
     for failure in report.failures:
         print(f"FAILED: {failure}")
-    print(f"{len(suites)} suites checked: {len(report.failures)} failures, {len(report.notes)} notes.")
+    print(f"{report.suites} suites checked: {len(report.failures)} failures, {len(report.notes)} notes.")
     return 1 if report.failures else 0
 
 
-def _name(suite: Suite) -> str | None:
-    from repro.compare import is_own
-
-    return None if is_own(suite) else suite.name
+def check_all(suites: Sequence[Suite] | None = None, *, fresh: bool = False, root: Path = records.ROOT) -> Report:
+    """Return what is wrong with the given suites, or with everything that `root` holds."""
+    report = Report()
+    for suite in committed_suites(root) if suites is None else suites:
+        folder = records.lock_of(suite.name, root) if suite.toy else home_of(suite, root)
+        report.suites += 1
+        check_views(suite, folder, report)
+        if suite.toy:
+            check_folder(folder.records, report)
+            check_demo(suite, report, fresh=fresh, root=root)
+        elif suites is not None:
+            check_records(views.of_suite(suite, folder), report)
+    if suites is None:
+        check_committed(root, report)
+    return report
 
 
 def committed_suites(root: Path = records.ROOT) -> list[Suite]:
-    """Return the suites that have views in `tables/`: the papers' own, and each folder that bears a suite's name."""
-    found = [find_suite(None)]
-    for path in sorted((root / "tables").iterdir()):
-        if path.is_dir() and path.name not in ("records", "bench"):
-            found.append(find_suite(path.name))
-    if not any(suite.name == "demo" for suite in found):
-        found.append(SUITES["demo"])
-    return found
+    """Return the papers' own suite, the demo, and every suite that has views or records in `tables/`."""
+    folders = [path.name for path in sorted((root / "tables").glob("*")) if path.is_dir()]
+    named = [suite for name in folders if (suite := suite_called(name)) is not None]
+    published = records.folder_of(None, toy=False, root=root)
+    measured = [suite for suite in SUITES.values() if not suite.toy and views.of_suite(suite, published)]
+    found = [find_suite(None), SUITES["demo"], *named, *measured]
+    return list({shown_as(suite).name: shown_as(suite) for suite in found}.values())
+
+
+def check_committed(root: Path, report: Report) -> None:
+    """Check the published records, and that every folder of views is a suite's."""
+    published = records.folder_of(None, toy=False, root=root)
+    check_folder(published.records, report)
+    for path in records.differing(root / "runs", published.records):
+        report.notes.append(f"{path}: its numbers are not those published under its name")
+    for kind in ("tables", "figures"):
+        for path in sorted((root / kind).glob("*")):
+            if path.is_dir() and path.name not in ("records", "bench") and suite_called(path.name) is None:
+                report.failures.append(f"{path}: no suite has this name")
 
 
 def check_views(suite: Suite, folder: Folder, report: Report) -> None:
-    """Make every view of a suite anew in memory and compare: text as bytes, PNG as pixels."""
-    if not records.ids(folder.records) and not folder.tables.is_dir():
-        report.notes.append(f"{suite.name}: nothing is committed yet")
+    """Make every view of a suite anew in memory and compare: text as bytes, PNG as pixels; no other file is there."""
+    there = {path for kind in (folder.tables, folder.figures) for path in visible_files(kind)}
+    try:
+        if not there and not views.of_suite(suite, folder):
+            report.notes.append(f"{suite.name}: nothing is committed yet")
+            return
+        made = {getattr(folder, kind) / name: data for kind, name, data in views.files(suite, folder)}
+    except UNREADABLE as error:
+        report.failures.append(f"{suite.name}: its views cannot be made from its records: {sentence(error)}")
         return
-    for kind, name, made in views.files(suite, folder):
-        path = getattr(folder, kind) / name
-        if not path.exists():
+    for path, data in made.items():
+        if path not in there:
             report.failures.append(f"{path}: missing; a view of {suite.name} that follows from its records")
-        elif not same_view(path.read_bytes(), made, name):
+        elif not same_view(path.read_bytes(), data, path.name):
             report.failures.append(f"{path}: does not follow from the records; run_all.sh {suite.name} rewrites it")
+    report.failures += [f"{path}: follows from no record; remove it" for path in sorted(there - set(made))]
+
+
+def visible_files(folder: Path) -> list[Path]:
+    """Return the files of a folder, without hidden ones and folders."""
+    return [path for path in sorted(folder.glob("*")) if path.is_file() and not path.name.startswith(".")]
 
 
 def same_view(found: bytes, made: bytes, name: str) -> bool:
@@ -96,36 +124,69 @@ def same_view(found: bytes, made: bytes, name: str) -> bool:
         return False
     from matplotlib.image import imread
 
-    pixels = imread(io.BytesIO(found)), imread(io.BytesIO(made))
+    try:
+        pixels = imread(io.BytesIO(found)), imread(io.BytesIO(made))
+    except (OSError, ValueError, SyntaxError):  # no picture any more
+        return False
     return pixels[0].shape == pixels[1].shape and np.array_equal(*pixels)
 
 
-def check_records(folder: Path, report: Report) -> None:
+def check_folder(folder: Path, report: Report) -> None:
+    """Check a folder's records, and that nothing else is there."""
+    check_records(records.every(folder), report)
+    report.failures += [f"{path}: part of no whole record; restore its companions" for path in records.strays(folder)]
+
+
+def check_records(found: Iterable[Record], report: Report) -> None:
     """Check that each record's id, scores and lists are what its identity, evidence and images make them."""
-    for record in records.every(folder):
-        for sentence in record_faults(record):
-            report.failures.append(f"{record.path}: {sentence}")
+    for record in found:
+        report.failures += [f"{record.path}: {fault}" for fault in record_faults(record)]
 
 
-def record_faults(record: Record) -> Iterator[str]:
-    """Yield what is wrong with a record, a sentence each."""
+def record_faults(record: Record) -> list[str]:
+    """Return what is wrong with a record, a sentence each."""
     try:
-        data, evidence = record.data, record.evidence()
-        named = plan.from_identity(data["run"]).id
-    except (ValueError, KeyError) as error:
-        yield f"cannot be read: {error}"
-        return
+        return list(_faults(record))
+    except UNREADABLE as error:
+        return [f"cannot be read: {sentence(error)}"]
+
+
+def sentence(error: Exception) -> str:
+    """Return an error in one line; a missing key says that it is missing."""
+    return f"{error} is missing" if isinstance(error, KeyError) else " ".join(str(error).split())
+
+
+def _faults(record: Record) -> Iterator[str]:
+    data, evidence = record.data, record.evidence()
+    named = plan.from_identity(data["run"]).id
     if named != record.id or data["id"] != record.id:
         yield f"its identity has the id {named}, its name says {record.id}"
-    for name, scores in records.scores_of(evidence, data["classes"]).items():
-        for metric, value in scores.items():
-            recorded = data["scores"].get(name, {}).get(metric)
-            if not _same(value, recorded):
-                yield f"{metric} of {name} is {recorded}, its evidence gives {value}"
-    yield from _shared(data["lists"])
-    images = next(iter(evidence.values())).images.tolist()
-    if images != data["lists"]["report"]["images"]:
-        yield "the images of its evidence are not those of its report list"
+    if data["provenance"]["kind"] != record.kind:
+        yield f"its provenance says {data['provenance']['kind']}, its name says {record.kind}"
+    follows = records.scores_of(evidence, data["classes"])
+    for name in sorted({*follows, *data["scores"]}):
+        given, recorded = follows.get(name, {}), data["scores"].get(name, {})
+        for metric in sorted({*given, *recorded}):
+            if metric not in given or metric not in recorded or not _same(given[metric], recorded[metric]):
+                yield f"{metric} of {name} is {recorded.get(metric)}, its evidence gives {given.get(metric)}"
+    yield from _wrong_lists(data["lists"], evidence)
+    record.curve()
+
+
+def _wrong_lists(lists: dict, evidence: dict[str, Evidence]) -> Iterator[str]:
+    """What selection and report lists share, and where the report list is not that of the evidence."""
+    selection, report = lists["selection"], lists["report"]
+    images = set(selection["images"]) & set(report["images"])
+    if images:
+        yield f"selection and report share {len(images)} images, {sorted(images)[0]} for one"
+    units = set(selection["units"]) & set(report["units"])
+    if selection["data"] == report["data"] and units:
+        yield f"selection and report share {', '.join(sorted(units)[:3])}"
+    for each in list(evidence.values())[:1]:  # images and units are the same for every evaluation
+        if each.images.tolist() != report["images"]:
+            yield "the images of its evidence are not those of its report list"
+        if set(each.units.tolist()) != set(report["units"]):
+            yield "the units of its evidence are not those of its report list"
 
 
 def _same(one: float | None, other: float | None) -> bool:
@@ -134,50 +195,60 @@ def _same(one: float | None, other: float | None) -> bool:
     return math.isclose(one, other, rel_tol=1e-12, abs_tol=1e-12)
 
 
-def _shared(lists: dict) -> Iterator[str]:
-    """What selection and report lists share: an image, or a unit."""
-    selection, report = lists["selection"], lists["report"]
-    images = set(selection["images"]) & set(report["images"])
-    if images:
-        yield f"selection and report share {len(images)} images, {sorted(images)[0]} for one"
-    if selection["data"] == report["data"]:
-        units = set(selection["units"]) & set(report["units"])
-        if units:
-            yield f"selection and report share {', '.join(sorted(units)[:3])}"
-
-
-def check_demo(suite: Suite, report: Report, *, fresh: bool) -> None:
+def check_demo(suite: Suite, report: Report, *, fresh: bool, root: Path = records.ROOT) -> None:
     """Compare this checkout's freshly trained demo with the lock, cell by cell, within the declared tolerance."""
-    trained = records.folder_of(suite.name, toy=True)
-    locked = records.lock_of(suite.name)
-    if not records.ids(trained.records):
-        sentence = f"{suite.name} was not trained in this checkout; train it with ./run_all.sh {suite.name}"
-        (report.failures if fresh else report.notes).append(sentence)
-        return
+    trained, locked = home_of(suite, root), records.lock_of(suite.name, root)
     there = records.ids(trained.records)
+    if not there:
+        untrained = f"{suite.name} was not trained in this checkout; train it with ./run_all.sh {suite.name}"
+        (report.failures if fresh else report.notes).append(untrained)
+        return
     missing = [record.id for record in records.every(locked.records) if record.id not in there]
     if missing and fresh:
         report.failures.append(f"{suite.name}: {len(missing)} locked runs were not trained here, {missing[0]} for one")
+    try:
+        report.failures += demo_differences(suite, locked, trained)
+    except UNREADABLE as error:
+        report.failures.append(f"{suite.name}: cannot be compared with its lock: {sentence(error)}")
+
+
+def demo_differences(suite: Suite, locked: Folder, trained: Folder) -> list[str]:
+    """Return the cells and curves of a trained demo that lie outside the tolerance of the lock, a sentence each."""
+    found = []
     for id in plan.tables_of(suite):
         table = plan.exhibit(id)
-        report.failures += table_differences(compare(table, suite, locked), compare(table, suite, trained))
+        found += table_differences(compare(table, suite, locked), compare(table, suite, trained))
     for record in records.every(locked.records):
         for mine in records.find(trained.records, record.id):
-            report.failures += curve_differences(record, mine)
+            found += curve_differences(record, mine)
+    return found
 
 
 def table_differences(locked: Comparison, trained: Comparison) -> list[str]:
-    """Return the cells whose measured means lie further apart than `POINTS`; one measured on one side only is left to
-    the missing runs."""
+    """Return the cells whose measured means lie further apart than `POINTS`, or are defined on one side only.
+
+    A cell that was not run at all on one side is left to the missing runs.
+    """
     found = []
     for expected, row in zip(locked.rows, trained.rows):
         for one, other in zip(expected, row):
-            if one.mean is not None and other.mean is not None and abs(one.mean - other.mean) * 100 > POINTS:
+            if one.kind and other.kind and not _close(one.mean, other.mean, POINTS / 100):
                 found.append(
-                    f"{locked.table.id}/{one.row.name}, {one.column.name}: {100 * other.mean:.2f} %, "
-                    f"locked {100 * one.mean:.2f} %, tolerated {POINTS} points"
+                    f"{locked.table.id}/{one.row.name}, {one.column.name}: {_percent(other.mean)}, "
+                    f"locked {_percent(one.mean)}, tolerated {POINTS} points"
                 )
     return found
+
+
+def _percent(mean: float | None) -> str:
+    return "undefined" if mean is None else f"{100 * mean:.2f} %"
+
+
+def _close(one: float | None, other: float | None, tolerance: float) -> bool:
+    """Whether two numbers are within the tolerance of each other, or both undefined."""
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) <= tolerance  # NaN is close to nothing
 
 
 def curve_differences(locked: Record, trained: Record) -> list[str]:
@@ -187,7 +258,7 @@ def curve_differences(locked: Record, trained: Record) -> list[str]:
         return [f"run {locked.id}: the curve has other steps than the locked one"]
     for expected, point in zip(one, other):
         for name in ("train_loss", "selection_loss"):
-            if expected[name] is not None and abs(expected[name] - point[name]) > LOSS:
+            if not _close(expected[name], point[name], LOSS):
                 return [f"run {locked.id}: {name} {point[name]} at step {point['step']:.0f}, locked {expected[name]}"]
     return []
 

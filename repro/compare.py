@@ -1,6 +1,5 @@
 """Cells × records → findings: what stands in each cell, and what is said of it."""
 
-import fnmatch
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,9 +88,19 @@ def find_suite(name: str | None) -> Suite:
     return own_suite() if name in (None, OWN) else plan.suite(name)
 
 
+def shown_as(suite: Suite) -> Suite:
+    """Return the suite whose views show a suite's numbers: all on the papers' own data share the papers' own views."""
+    return own_suite() if is_own(suite) else suite
+
+
+def home_of(suite: Suite, root: Path = records.ROOT) -> Folder:
+    """Return the folder that a suite's records and views are written to."""
+    return records.folder_of(None if is_own(suite) else suite.name, toy=suite.toy, root=root)
+
+
 def folder_of(suite: Suite, root: Path = records.ROOT) -> Folder:
-    """Return the folder a suite's views are made from; a generated one's lock where it was not trained here."""
-    folder = records.folder_of(None if is_own(suite) else suite.name, toy=suite.toy, root=root)
+    """Return the folder a suite's views are read from; a generated one's lock where it was not trained here."""
+    folder = home_of(suite, root)
     if suite.toy and not records.ids(folder.records):
         return records.lock_of(suite.name, root)
     return folder
@@ -226,23 +235,24 @@ def _unbuilt(row: Row, stand: Stand | None) -> str:
     return ""
 
 
+def suite_called(name: str) -> Suite | None:
+    """Return the suite that a folder is named after, None where none is."""
+    try:
+        suite = plan.suite(name)
+    except ValueError:
+        return None
+    return suite if suite.name == name else None
+
+
 def suites_with_numbers(table: Table, root: Path = records.ROOT) -> list[str]:
     """Return the names of the suites, reduced ones included, that have a record for any cell of a table."""
     from repro.papers.suites import SUITES
 
-    names = list(SUITES)
-    for tables in (root / "tables", root / "runs"):
-        for path in sorted(tables.iterdir()) if tables.is_dir() else ():
-            if (
-                path.is_dir()
-                and path.name not in names
-                and any(fnmatch.fnmatch(path.name, f"{s}-[en]*") for s in SUITES)
-            ):
-                names.append(path.name)
+    folders = [path for kind in ("tables", "runs") for path in sorted((root / kind).glob("*")) if path.is_dir()]
     found = []
-    for name in names:
-        suite = plan.suite(name)
-        if is_own(suite):
+    for name in dict.fromkeys([*SUITES, *(path.name for path in folders)]):
+        suite = suite_called(name)
+        if suite is None or is_own(suite):
             continue
         there = records.ids(folder_of(suite, root).records)
         if there and any(run.id in there for run in _runs(table, suite)):

@@ -15,6 +15,8 @@ from repro.papers.suites import SUITES
 
 REVISIONS: dict[str, int] = {}  # network, data set or loss -> its revision where a fix changed what its runs mean
 
+_REDUCED = re.compile(r"(?P<base>.+?)(?:-e([1-9][0-9]{0,8}))?(?:-n([1-9][0-9]{0,8}))?")
+
 _UNTRAINED = {  # of a system without parameters only the sizes of the evaluation can change a score
     "weights": "none", "loss": "none", "alpha": None, "class_weights": None, "auxiliary_weights": (),
     "optimiser": "none", "learning_rate": 0.0, "final_learning_rate": None, "schedule": None, "weight_decay": None,
@@ -121,14 +123,15 @@ def named(kind: str, name: str, among: dict):
 
 def suite(name: str) -> Suite:
     """Return a suite by name, reduced where the name says so: "camvid-e4-n96" is camvid at 4 epochs and 96 images."""
-    match = re.fullmatch(r"(.+?)(?:-e(\d+))?(?:-n(\d+))?", name)
-    base, epochs, limit = match.groups()
+    match = _REDUCED.fullmatch(name)
+    base, epochs, limit = match.groups() if match else (name, None, None)
     return reduced(named("suite", base, SUITES), int(epochs) if epochs else None, int(limit) if limit else None)
 
 
 def reduced(of: Suite, epochs: int | None = None, limit: int | None = None) -> Suite:
-    """Return `of` with fewer epochs or training images, under a name of its own; unchanged without either."""
-    name = of.name + (f"-e{epochs}" if epochs else "") + (f"-n{limit}" if limit else "")
+    """Return `of` at so many epochs and training images, under a name of its own; as declared without either."""
+    base = _REDUCED.fullmatch(of.name)["base"]
+    name = base + (f"-e{epochs}" if epochs else "") + (f"-n{limit}" if limit else "")
     return replace(of, name=name, epochs=epochs, limit=limit)
 
 
@@ -199,13 +202,13 @@ def plan(of: Suite, *, only: str = "*", seeds: Sequence[int] | None = None, abla
     rank: dict[str, tuple] = {}
     runs: dict[str, Run] = {}
     cells: dict[str, list[str]] = {}
-    matched = False
+    if not fnmatch.filter(cells_of(of, ablations=ablations), only):
+        raise ValueError(_no_match(of, only))
     for seed in of.seeds if seeds is None else seeds:
         for table, row, data, reading in _rows(of, ablations):
             cell = f"{table.id}/{row.name}"
             if not fnmatch.fnmatchcase(cell, only):
                 continue
-            matched = True
             run = run_of(table, row, data, of, seed=seed, reading=reading)
             if run is None:
                 continue
@@ -214,9 +217,22 @@ def plan(of: Suite, *, only: str = "*", seeds: Sequence[int] | None = None, abla
             cells.setdefault(run.id, []).append(cell)
             order = (run.seed != 0, run.seed, ours, -run.recipe.epochs)
             rank[run.id] = min(rank.get(run.id, order), order)
-    if not matched:
-        raise ValueError(f"--only {only!r} matches no table/row of suite {of.name}; tables: {', '.join(tables_of(of))}")
     return [Job(runs[id], tuple(dict.fromkeys(cells[id]))) for id in sorted(runs, key=rank.__getitem__)]
+
+
+def cells_of(of: Suite, *, ablations: bool = False) -> list[str]:
+    """Return the "table/row" names that a suite has data for: what the glob of `--only` is matched against."""
+    return list(dict.fromkeys(f"{table.id}/{row.name}" for table, row, *_ in _rows(of, ablations)))
+
+
+def _no_match(of: Suite, only: str) -> str:
+    """What to say of a glob that matches nothing."""
+    everything = cells_of(of, ablations=True)
+    if fnmatch.filter(everything, only):
+        return f"--only {only!r} matches ablations only; give --ablations too"
+    near = difflib.get_close_matches(only, everything, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"tables: {', '.join(tables_of(of))}"
+    return f"--only {only!r} matches no table/row of suite {of.name}; {hint}"
 
 
 def _rows(of: Suite, ablations: bool) -> Iterator[tuple[Table, Row, str, Reading | None]]:

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,10 @@ ROOT = Path(__file__).resolve().parents[1]
 FILES = {"record": ".json", "curve": ".csv", "evidence": ".npz"}
 CURVE = ("step", "epoch", "learning_rate", "train_loss", "selection_loss", "selection_score", "seconds")
 _NAME = re.compile(r"([0-9a-f]{12})@([A-Za-z0-9._-]{1,80})\.json")
+_UNREADABLE = (  # what numpy and zipfile raise for bytes that are no archive of arrays
+    *(OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, SyntaxError),
+    *(NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error),
+)
 _KEPT = 6  # digits of a curve's numbers: enough to draw, few enough to publish
 
 
@@ -67,8 +72,11 @@ class Record:
 
     @cached_property
     def data(self) -> dict:
-        """The record: identity, scores, lists, provenance."""
-        return json.loads(self.path.read_text())
+        """The record: identity, scores, lists, provenance; ValueError where the file is damaged."""
+        try:
+            return json.loads(self.path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{self.path}: not a record ({error}); restore it from git") from None
 
     def score(self, evaluation: str, metric: str) -> float:
         """Return a score as a fraction; NaN where it is undefined or was not recorded.
@@ -86,10 +94,20 @@ class Record:
         return float("nan") if value is None else value
 
     def curve(self) -> list[dict]:
-        """Return the points of the training curve, oldest first; numbers, or None where a point has none."""
-        with open(self.path.with_suffix(FILES["curve"]), newline="") as file:
-            rows = list(csv.DictReader(file))
-        return [{key: float(value) if value else None for key, value in row.items()} for row in rows]
+        """Return the points of the training curve, oldest first; numbers, or None where a point has none.
+
+        Raises:
+            ValueError: the file is damaged.
+        """
+        path = self.path.with_suffix(FILES["curve"])
+        header, *rows = path.read_text(encoding="utf-8", errors="replace").split("\n")
+        try:
+            if header != ",".join(CURVE) or rows[-1:] != [""]:
+                raise ValueError("not its first line, or not its last")
+            values = [[float(value) if value else None for value in row.split(",")] for row in rows[:-1]]
+            return [dict(zip(CURVE, row, strict=True)) for row in values]
+        except ValueError as error:
+            raise ValueError(f"{path}: not a training curve ({error}); restore it from git") from None
 
     def evidence(self) -> dict[str, Evidence]:
         """Return the counts behind the scores, by evaluation."""
@@ -110,6 +128,13 @@ def find(folder: Path, id: str) -> list[Record]:
 def every(folder: Path) -> list[Record]:
     """Return all records of a folder, sorted by name."""
     return find(folder, "*") if folder.is_dir() else []
+
+
+def strays(folder: Path) -> list[Path]:
+    """Return the files of a folder that belong to no whole record: halves of one, and what is none."""
+    whole = {path for record in every(folder) for path in record.files}
+    there = sorted(path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []
+    return [path for path in there if path not in whole]
 
 
 def ids(folder: Path) -> set[str]:
@@ -153,17 +178,18 @@ def read_evidence(path: Path) -> dict[str, Evidence]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+    except _UNREADABLE as error:
         raise ValueError(f"{path}: not a file of evidence ({error}); restore it from git") from None
     shared = {name: arrays.pop(name) for name in ("images", "units") if name in arrays}
     grouped: dict[str, dict] = {}
     for name, array in arrays.items():
         evaluation, _, field = name.rpartition("/")
-        grouped.setdefault(evaluation, {})[field] = array.astype(np.int64)
+        grouped.setdefault(evaluation, {})[field] = array
     try:
-        return {name: Evidence(**shared, **fields) for name, fields in grouped.items()}
-    except TypeError as error:
-        raise ValueError(f"{path}: counts are missing ({error}); restore it from git") from None
+        as_counts = {name: {field: a.astype(np.int64) for field, a in each.items()} for name, each in grouped.items()}
+        return {name: Evidence(**shared, **fields) for name, fields in as_counts.items()}
+    except (TypeError, ValueError, IndexError) as error:
+        raise ValueError(f"{path}: counts are missing or wrong ({error}); restore it from git") from None
 
 
 def scores_of(evidence: dict[str, Evidence], class_names: Iterable[str]) -> dict[str, dict[str, float | None]]:
@@ -199,14 +225,38 @@ def publish(run_folder: Path, to: Path, id: str, kind: str) -> Record | None:
     """Copy a finished run's three files to a records folder and return the record there.
 
     Records are only ever added: where the name is taken by the same bytes nothing happens, where it is taken by other
-    bytes nothing happens either and None comes back; `differing` shows such runs.
+    bytes nothing happens either and None comes back; `differing` finds such runs.
     """
-    to.mkdir(parents=True, exist_ok=True)
-    sources = {ending: run_folder / f"{name}{ending}" for name, ending in FILES.items()}
-    target = to / f"{id}@{kind}.json"
+    return _add({ending: run_folder / f"{name}{ending}" for name, ending in FILES.items()}, to / f"{id}@{kind}.json")
+
+
+def copy(record: Record, to: Path) -> Record | None:
+    """Copy a record to another records folder, by the rules of `publish`."""
+    return _add(dict(zip(FILES.values(), record.files)), to / record.path.name)
+
+
+def _add(sources: dict[str, Path], target: Path) -> Record | None:
+    """Copy the three files (by ending) to `target` and its companions, or refuse."""
     if target.exists():
-        same = all(target.with_suffix(e).read_bytes() == s.read_bytes() for e, s in sources.items())
-        return Record(target) if same else None
+        return Record(target) if _same(sources, target) else None
+    target.parent.mkdir(parents=True, exist_ok=True)
     for ending in sorted(sources, key=lambda ending: ending == ".json"):  # the record last: it marks the three as whole
         write_atomically(target.with_suffix(ending), sources[ending].read_bytes())
     return Record(target)
+
+
+def _same(sources: dict[str, Path], target: Path) -> bool:
+    """Whether each file of a record is there with the bytes of its source."""
+    there = {ending: target.with_suffix(ending) for ending in sources}
+    return all(there[e].exists() and there[e].read_bytes() == source.read_bytes() for e, source in sources.items())
+
+
+def differing(runs: Path, published: Path) -> list[Path]:
+    """Return the run folders in `runs` whose record was refused: its name is published with other bytes."""
+    found = []
+    for path in sorted(runs.glob("*/record.json")):
+        target = published / f"{path.parent.name}@{json.loads(path.read_bytes())['provenance']['kind']}.json"
+        sources = {ending: path.parent / f"{name}{ending}" for name, ending in FILES.items()}
+        if target.exists() and not _same(sources, target):
+            found.append(path.parent)
+    return found

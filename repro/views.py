@@ -3,9 +3,10 @@
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from repro import plan, records, table
-from repro.compare import folder_of, is_own
+from repro.compare import SEEDS, folder_of, home_of, is_own, shown_as
 from repro.files import write_atomically
 from repro.papers.spec import FactTable, Figure, Suite
 from repro.records import Folder, Record
@@ -44,9 +45,13 @@ def fact_tables(suite: Suite) -> list[str]:
     return [id for id, exhibit in plan.exhibits().items() if isinstance(exhibit, FactTable)]
 
 
-def rewrite(suite: Suite, ids: Sequence[str] | None = None) -> None:
-    """Write a suite's views (all, or the given ones) into its folders."""
-    folder = folder_of(suite)
+def rewrite(suite: Suite, ids: Sequence[str] | None = None, root: Path = records.ROOT) -> None:
+    """Write the views that show a suite's numbers (all, or the given ones) into its folders."""
+    write(shown_as(suite), home_of(suite, root), ids)
+
+
+def write(suite: Suite, folder: Folder, ids: Sequence[str] | None = None) -> None:
+    """Write the views of a suite (all, or the given ones) that follow from the records of `folder` beside them."""
     for kind, name, data in files(suite, folder, ids):
         target = getattr(folder, kind)
         target.mkdir(parents=True, exist_ok=True)
@@ -56,13 +61,13 @@ def rewrite(suite: Suite, ids: Sequence[str] | None = None) -> None:
 
 def as_text(suite: Suite, id: str) -> str:
     """Return a table of the suite, or the numbers behind a figure, for a terminal."""
-    return table.render(plan.exhibit(id), suite, folder_of(suite), "text")
+    return table.render(plan.exhibit(id), shown_as(suite), folder_of(suite), "text")
 
 
 def of_suite(suite: Suite, folder: Folder) -> list[Record]:
     """Return the records of the suite's own runs, in the order of its tables."""
     there, found = records.ids(folder.records), {}
-    for job in plan.plan(suite, seeds=range(16), ablations=True):
+    for job in plan.plan(suite, seeds=SEEDS, ablations=True):
         if job.run.id in there:
             found |= {record.path: record for record in records.find(folder.records, job.run.id)}
     return list(found.values())
