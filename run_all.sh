@@ -25,7 +25,7 @@ install_into() {  # $1: folder of a virtual environment
 }
 
 if [ -n "${REPRO_VENV:-}" ]; then
-    environment="$REPRO_VENV"
+    case "$REPRO_VENV" in /*) environment="$REPRO_VENV" ;; *) environment="$PWD/$REPRO_VENV" ;; esac
 elif [ -n "${VIRTUAL_ENV:-}${CONDA_PREFIX:-}" ] && meets_ranges python; then
     environment=""
 else

@@ -8,8 +8,11 @@ from pathlib import Path
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    """The leading release numbers of a version: "2.15.0+cu132" is (2, 15, 0)."""
-    return tuple(int(part) for part in re.match(r"[\d.]*\d", text).group().split("."))
+    """The leading release numbers of a version, without zeros at the end: "2.15.0+cu132" is (2, 15)."""
+    numbers = [int(part) for part in re.match(r"[\d.]*\d", text).group().split(".")]
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers)
 
 
 def missing(pyproject: Path, extras: tuple[str, ...] = ("train", "test")) -> list[str]:

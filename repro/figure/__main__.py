@@ -6,7 +6,7 @@ from pathlib import Path
 
 from repro import plan
 from repro.command import Parser, run
-from repro.compare import find_suite, folder_of
+from repro.compare import find_suite, folder_of, home_of, shown_as
 from repro.files import write_atomically
 
 
@@ -24,12 +24,11 @@ def _main(arguments: Sequence[str] | None) -> int:
     figure = plan.exhibit(options.id)
     if not plan.is_figure(figure):
         raise ValueError(f"{options.id} is a table; see it with python -m repro.table {options.id}")
-    suite = find_suite(options.suite)
-    folder = folder_of(suite)
+    suite = shown_as(find_suite(options.suite))
     from repro.figure import files_of  # matplotlib takes half a second
 
-    target = options.to or folder.figures
-    files = files_of(figure, suite, folder)
+    target = options.to or home_of(suite).figures  # never a lock's
+    files = files_of(figure, suite, folder_of(suite))
     target.mkdir(parents=True, exist_ok=True)
     for ending, data in files.items():
         write_atomically(target / f"{figure.id}{ending}", data)

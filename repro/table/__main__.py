@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from repro import plan
 from repro.command import Parser, run
-from repro.compare import find_suite, folder_of, suites_with_numbers
+from repro.compare import find_suite, folder_of, shown_as, suites_with_numbers
 from repro.papers.spec import FactTable
 from repro.table import FORMATS, render
 
@@ -23,7 +23,9 @@ def _main(arguments: Sequence[str] | None) -> int:
     parser.add_argument("--columns", choices=("paper", "all"), default="paper", help="as printed, or all declared ones")
     options = parser.parse_args(arguments)
     table = plan.exhibit(options.id)
-    suite = find_suite(options.suite)
+    suite = shown_as(find_suite(options.suite))
+    if not isinstance(table, FactTable) and not plan.stands(table, suite):
+        raise ValueError(f"suite {suite.name} has no data for {table.id}; it has {', '.join(plan.tables_of(suite))}")
     folder = folder_of(suite)
     print(render(table, suite, folder, options.format, every_column=options.columns == "all"), end="")
     if options.suite is None and options.format == "text" and not isinstance(table, FactTable):

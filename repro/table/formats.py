@@ -9,6 +9,8 @@ from collections.abc import Callable
 from repro.compare import Comparison
 from repro.table.grid import Entry, Grid, digits_of, number
 
+_WIDEST, _FOLD = 10_000, 200  # characters a table may take where nothing limits it; where notes below it are folded
+
 
 def as_text(grid: Grid) -> str:
     """Return the table for a terminal: bold best and underlined second where the terminal has them."""
@@ -20,13 +22,16 @@ def as_text(grid: Grid) -> str:
     table = Table(box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
     for index, header in enumerate(grid.headers):
         last = index in (0, len(grid.headers) - 1)
-        table.add_column(header, justify="left" if last else "right", no_wrap=index == 0)
+        table.add_column(Text(header), justify="left" if last else "right", no_wrap=index == 0)
     for index, row in enumerate(grid.rows):
         if index in grid.rule_before:
             table.add_section()
         table.add_row(*(Text(entry.text, style=("", "bold", "underline")[entry.rank]) for entry in row))
     terminal = sys.stdout.isatty()
-    console = Console(file=io.StringIO(), force_terminal=terminal, width=None if terminal else 200, highlight=False)
+    console = Console(file=io.StringIO(), force_terminal=terminal, highlight=False)
+    needed = console.measure(table, options=console.options.update(width=_WIDEST))
+    lines = max((len(line) for line in (*grid.above, *grid.below, grid.title)), default=0)
+    console.width = max(console.width, needed.minimum) if terminal else max(needed.maximum, min(lines, _FOLD))
     console.print(Text(f"{grid.id}: {grid.title}", style="bold"))
     for line in grid.above:
         console.print(Text(line, style="dim"))
@@ -60,7 +65,7 @@ def _emphasised(entry: Entry) -> str:
 
 
 _TEX = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$",
-        "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "–": "--"}  # fmt: skip
+        "[": "{[}", "]": "{]}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "–": "--"}  # fmt: skip
 
 
 def _tex(text: str) -> str:

@@ -1,5 +1,6 @@
 """A comparison as strings in rows and columns, before any format: what every rendering of a table shows."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from repro import plan
@@ -145,14 +146,32 @@ def _above(comparison: Comparison) -> tuple[str, ...]:
         changes["epochs"] = suite.epochs
     if suite.limit is not None:
         changes["training images"] = suite.limit
-    replaced = ", ".join(f"{name} {_plain(value)}" for name, value in changes.items())
+    replaced = _listed(changes)
     if suite.toy:
         lines.append("Generated data: this shows that everything runs, not which network is better.")
     if plan.is_reduced(suite):
         lines.append("A reduced suite: fewer epochs or images than declared, so nothing is judged by it.")
     if replaced:
         lines.append(f"Suite {suite.name} replaces: {replaced}.")
+    lines += _replaced_in_rows(comparison)
     return tuple(lines)
+
+
+def _replaced_in_rows(comparison: Comparison) -> Iterator[str]:
+    """What a suite replaces in some rows only, and the reason for all it replaces; a line each."""
+    suite, table = comparison.suite, comparison.table
+    networks = dict.fromkeys(row.network for row in table.rows if row.network in suite.options)
+    if networks:
+        yield f"Smaller networks: {'; '.join(f'{name} with {_listed(suite.options[name])}' for name in networks)}."
+    rows = {row.name: plan.matching(suite.row_changes, f"{table.id}/{row.name}") for row in table.rows}
+    if any(rows.values()):
+        yield f"Rows: {'; '.join(f'{name} with {_listed(changes)}' for name, changes in rows.items() if changes)}."
+    if suite.why and not suite.toy:
+        yield suite.why
+
+
+def _listed(changes: dict[str, object]) -> str:
+    return ", ".join(f"{name} {_plain(value)}" for name, value in changes.items())
 
 
 def _plain(value: object) -> str:
@@ -172,7 +191,8 @@ def _below(comparison: Comparison, counts: set[int]) -> tuple[str, ...]:
     if counts:
         seeds = f"n = {next(iter(counts))}" if len(counts) == 1 else "n in each cell"
         spread = "mean ± standard deviation over seeds, " if max(counts) > 1 else ""
-        lines.append(f"measured: last weights, {spread}{seeds}; {', '.join(kinds)}")
+        weights = " and ".join(dict.fromkeys(column.weights for column in comparison.columns))
+        lines.append(f"measured: {weights} weights, {spread}{seeds}; {', '.join(kinds)}")
     if _rules(comparison):
         lines.append("Rows below the rule are not in the paper.")
     lines += dict.fromkeys(f"{f.row.name}: not built: {f.why}" for f in findings if f.why)
