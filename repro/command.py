@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-BAD_INPUT, INTERRUPTED = 2, 130
+DONE, FAILED, BAD_INPUT, BUSY = 0, 1, 2, 3
+STOPPED = 75  # with a checkpoint, the same call goes on
+INTERRUPTED = 130
 
 
 class Parser(argparse.ArgumentParser):
