@@ -42,14 +42,14 @@ def run(main: Callable[[Sequence[str] | None], int], arguments: Sequence[str] | 
 class Stop:
     """When to stop: a deadline of the monotonic clock, or a signal that came."""
 
-    deadline: float | None
+    deadline: float | None = None
     signal: str = ""
 
     def __call__(self) -> str:
         """Return the reason to stop now, or ""."""
         if self.signal:
             return self.signal
-        return "time limit" if self.deadline and time.monotonic() > self.deadline else ""
+        return "time limit" if self.deadline is not None and time.monotonic() > self.deadline else ""
 
     def listen(self) -> None:
         """Let SIGTERM and SIGINT stop at the next step; a second one at once."""

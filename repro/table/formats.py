@@ -65,7 +65,8 @@ def _emphasised(entry: Entry) -> str:
 
 
 _TEX = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$",
-        "[": "{[}", "]": "{]}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "–": "--"}  # fmt: skip
+        "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "–": "--",
+        "[": "{[}", "]": "{]}"}  # fmt: skip
 
 
 def _tex(text: str) -> str:
