@@ -56,6 +56,8 @@ def _entry(fact: Fact, column: str, kind: str, found: list[Record]) -> str:
     if fact.key in _MACHINE:
         machines = [machine for record in found for machine in record.data["provenance"]["machines"]]
         return "; ".join(dict.fromkeys(str(_MACHINE[fact.key](machine)) for machine in machines))
-    name = fact.key.partition(".")[2]
+    family, _, name = fact.key.partition(".")
+    if family != "data" or column not in _LISTS:
+        return ""  # nothing a record knows of
     lists = [record.data["lists"][_LISTS[column]] for record in found]
     return " or ".join(dict.fromkeys(str(each["n"]) for each in lists if each["data"].removeprefix("toy_") == name))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from repro import plan
-from repro.compare import Comparison, Finding, is_own
+from repro.compare import Comparison, Finding, is_own, own_suite
 from repro.papers.spec import Column, Table
 
 DEFAULT_DIGITS = {"percent": 1, "fraction": 3}
@@ -71,7 +71,7 @@ def make_grid(comparison: Comparison) -> Grid:
     with_reported = [any(row[index].reported for row in comparison.rows) for index in range(len(columns))]
     headers = [_first_header(table)]
     for column, reported in zip(columns, with_reported):
-        headers += [f"{column.name} reported"] if reported else []
+        headers += [_reported_header(comparison, column)] if reported else []
         headers += [f"{column.name} measured"]
     ranks = [_ranks(comparison, index) for index in range(len(columns))]
     rows = []
@@ -92,6 +92,14 @@ def make_grid(comparison: Comparison) -> Grid:
         rule_before=_rules(comparison),
         below=_below(comparison, counts),
     )
+
+
+def _reported_header(comparison: Comparison, column: Column) -> str:
+    """The header over the paper's numbers; beside other data it says whose they are."""
+    stand = comparison.suite.data.get(column.data)
+    if stand is None or stand.own:
+        return f"{column.name} reported"
+    return f"{column.name} reported on {own_suite().data[column.data].name}"
 
 
 def _first_header(table: Table) -> str:
