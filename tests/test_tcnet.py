@@ -120,7 +120,7 @@ def test_mfm_attention_stands_in_the_upper_branch_or_after_the_concatenation(pla
     assert [shape[1] for shape in seen.values()] == channels
 
 
-@pytest.mark.parametrize(("stride", "grids"), [(8, [8, 8, 4, 2]), (4, [16, 8, 4, 2])])
+@pytest.mark.parametrize(("stride", "grids"), [(4, [16, 8, 4, 2]), (8, [8, 8, 4, 2]), (32, [2, 2, 2, 2])])
 def test_attention_stride_bounds_the_grid_of_the_fusions_self_attention(stride, grids):
     seen = _shapes_seen(_tiny(etm=False, attention_stride=stride), SelfAttention, _image(1))
     assert [shape[1] for shape in seen.values()] == grids  # maps of 16, 8, 4 and 2 rows
@@ -213,6 +213,7 @@ def test_order_residual_and_sizes_reach_the_modules():
         ({"attention": "everywhere"}, "choose one of none, encoder_decoder"),
         ({"mfm_attention": "lower"}, "'upper' or 'after'"),
         ({"etm_strides": (2,)}, "choose among"),
+        ({"attention_stride": 2}, "choose among"),
         ({"head_stride": 2}, "choose 1 or 4"),
         ({"heads": 3}, "cannot be shared among 3 heads"),
         ({"kernel_size": 30}, "must be odd"),

@@ -156,10 +156,10 @@ def test_channel_weights_share_their_layers_between_average_and_maximum():
     torch.testing.assert_close(module(feature), expected[:, :, None, None])
 
 
-def _fusion(*, coarser=12, attention="upper", halved=False):
+def _fusion(*, coarser=12, attention="upper", square=1):
     return _made(
         MultiScaleFusion(
-            8, finer=4, coarser=coarser, branches=2, attention=attention, halved=halved, heads=2, reduction=2, kernel=3
+            8, finer=4, coarser=coarser, branches=2, attention=attention, square=square, heads=2, reduction=2, kernel=3
         )
     )
 
@@ -216,7 +216,7 @@ def test_fusion_of_the_coarsest_level_takes_its_own_map_without_enlarging_it():
 
 
 def test_attention_on_a_grid_too_fine_runs_on_means_of_two_by_two():
-    module, feature = _made(AttendedMap(8, heads=2, halved=True)), _random(1, 8, 4, 6)
+    module, feature = _made(AttendedMap(8, heads=2, square=2)), _random(1, 8, 4, 6)
     means = feature.unfold(2, 2, 2).unfold(3, 2, 2).mean(dim=(4, 5))
     change = _attended(module, means) - means
     expected = feature + F.interpolate(change, size=(4, 6), mode="bilinear", align_corners=False)

@@ -89,20 +89,20 @@ class SelfAttention(nn.Module):
 
 
 class AttendedMap(nn.Module):
-    """x + MHSA(LN x) on a map with channels first; on its 2x2 means, resized back, where the grid is too fine."""
+    """x + MHSA(LN x) on a map with channels first; on means of squares, resized back, where the grid is too fine."""
 
-    def __init__(self, channels: int, *, heads: int, halved: bool):
-        """Build it for a map of `channels`; `halved` attends on a grid of half the height and width."""
+    def __init__(self, channels: int, *, heads: int, square: int):
+        """Build it for a map of `channels`; it attends to the means of squares of `square` positions a side."""
         super().__init__()
         self.normalise = nn.LayerNorm(channels)
         self.attend = SelfAttention(channels, heads=heads)
-        self.halved = halved
+        self.square = square
 
     def forward(self, feature: torch.Tensor) -> torch.Tensor:
-        """Return (N, C, H, W) for (N, C, H, W)."""
-        grid = F.avg_pool2d(feature, 2) if self.halved else feature
+        """Return (N, C, H, W) for (N, C, H, W), H and W divisible by `square`."""
+        grid = F.avg_pool2d(feature, self.square) if self.square > 1 else feature
         attended = self.attend(self.normalise(grid.permute(0, 2, 3, 1))).permute(0, 3, 1, 2)
-        return feature + (upsample(attended) if self.halved else attended)
+        return feature + (upsample(attended, self.square) if self.square > 1 else attended)
 
 
 def upsample(feature: torch.Tensor, factor: int = 2) -> torch.Tensor:

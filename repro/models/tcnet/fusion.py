@@ -43,7 +43,7 @@ class MultiScaleFusion(nn.Module):
         coarser: int | None,
         branches: int,
         attention: str,
-        halved: bool,
+        square: int,
         heads: int,
         reduction: int,
         kernel: int,
@@ -55,7 +55,7 @@ class MultiScaleFusion(nn.Module):
             finer, coarser: channels of the neighbouring levels; no coarser one is None.
             branches: how many branches the encoder has at this level, 1 or 2.
             attention: "upper" or "after", where the self-attention stands.
-            halved: attend on a grid of half the height and width.
+            square: positions a side over whose means the self-attention runs; 1 is every position.
             heads: of the self-attention.
             reduction, kernel: of the channel and the spatial attention.
         """
@@ -67,8 +67,8 @@ class MultiScaleFusion(nn.Module):
         self.cut = nn.Conv2d(coarser or channels, channels, 1)
         self.enlarge = coarser is not None
         upper, after = attention == "upper", attention == "after"
-        self.upper = AttendedMap(channels, heads=heads, halved=halved) if upper else nn.Identity()
-        self.after = AttendedMap(3 * channels, heads=heads, halved=halved) if after else nn.Identity()
+        self.upper = AttendedMap(channels, heads=heads, square=square) if upper else nn.Identity()
+        self.after = AttendedMap(3 * channels, heads=heads, square=square) if after else nn.Identity()
         self.end = nn.Sequential(
             nn.Conv2d(3 * channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels), nn.ReLU()
         )

@@ -25,6 +25,33 @@ class TCNet(nn.Module):
 
     Source: Li 2025, doi 10.2478/amns-2025-0210. Its equations and figures are lost in the text at hand and no code is
     published: defaults are one reading of it, chosen where it is silent.
+
+    Args:
+        in_channels: how many channels the image has.
+        classes: how many channels the logits have.
+        width: channels at stride 4, divisible by 4; strides 8, 16 and 32 have twice, 4 and 8 times as many,
+            strides 2 and 1 a half and a quarter.
+        kernel_size: of the large depth-wise convolutions, odd. A map with sides under half of it meets only
+            its middle, see `repro.models.large_kernel`.
+        order: "a" or "b", of the operations in the large kernel module.
+        residual: add the large kernel module's input to its result.
+        etm: have the transformer branch at all.
+        etm_strides: which of strides 4, 8, 16 and 32 have an enhanced transformer module.
+        heads: of every self-attention.
+        mlp_ratio: hidden over outer channels in the transformer.
+        mfm: fuse by fusion modules; else by concatenation and a 1x1 convolution.
+        mfm_attention: "upper" or "after" (the concatenation), where the fusion module's self-attention stands.
+        attention_stride: 4, 8, 16 or 32. No self-attention of a fusion module runs on a finer grid than this; at
+            stride 4 with the default 8 it runs on the means of 2x2 positions.
+        attention: where the hybrid attention module stands, a key of `blocks.PLACES`.
+        reduction: of channel attention, there and in the fusion module.
+        attention_kernel: of spatial attention, likewise; odd.
+        head_stride: 1, or 4 for a decoder that ends at a quarter of the image's size.
+        deep_supervision: while training, return four heads' logits, the finest first.
+        checkpoint: while training, compute blocks again in the backward pass to save memory; changes no number.
+
+    Raises:
+        ValueError: a value that is none of those.
     """
 
     stride = 32
@@ -52,38 +79,10 @@ class TCNet(nn.Module):
         deep_supervision: bool = False,
         checkpoint: bool = False,
     ):
-        """Build the network with random weights.
-
-        Args:
-            in_channels: how many channels the image has.
-            classes: how many channels the logits have.
-            width: channels at stride 4, divisible by 4; strides 8, 16 and 32 have twice, 4 and 8 times as many,
-                strides 2 and 1 a half and a quarter.
-            kernel_size: of the large depth-wise convolutions, odd. A map with sides under half of it meets only
-                its middle, see `repro.models.large_kernel`.
-            order: "a" or "b", of the operations in the large kernel module.
-            residual: add the large kernel module's input to its result.
-            etm: have the transformer branch at all.
-            etm_strides: which of strides 4, 8, 16 and 32 have an enhanced transformer module.
-            heads: of every self-attention.
-            mlp_ratio: hidden over outer channels in the transformer.
-            mfm: fuse by fusion modules; else by concatenation and a 1x1 convolution.
-            mfm_attention: "upper" or "after" (the concatenation), where the fusion module's self-attention stands.
-            attention_stride: no self-attention of a fusion module runs on a finer grid than this; at stride 4 with
-                the default 8 it runs on the means of 2x2 positions.
-            attention: where the hybrid attention module stands, a key of `blocks.PLACES`.
-            reduction: of channel attention, there and in the fusion module.
-            attention_kernel: of spatial attention, likewise; odd.
-            head_stride: 1, or 4 for a decoder that ends at a quarter of the image's size.
-            deep_supervision: while training, return four heads' logits, the finest first.
-            checkpoint: while training, compute blocks again in the backward pass to save memory; changes no number.
-
-        Raises:
-            ValueError: a value that is none of those.
-        """
+        """Build the network with random weights; the class says what each option means."""
         super().__init__()
         etm_strides = tuple(etm_strides) if etm else ()
-        _check(width=width, etm_strides=etm_strides, mfm_attention=mfm_attention, head_stride=head_stride)
+        _check(width, etm_strides, mfm_attention, attention_stride, head_stride)
         self.checkpoint = checkpoint
         self.deep_supervision = deep_supervision
         placement = Placement(attention, reduction=reduction, kernel=attention_kernel)
@@ -104,22 +103,15 @@ class TCNet(nn.Module):
             stem[1], widths, etm_strides, kernel_size=kernel_size, heads=heads, mlp_ratio=mlp_ratio
         )
         self.has_transformer = [stride in etm_strides for stride in STRIDES]
-        self.fusions = nn.ModuleList(
-            MultiScaleFusion(
-                channels,
-                finer=[stem[1], *widths][level],
-                coarser=widths[level + 1] if level + 1 < len(widths) else None,
-                branches=1 + self.has_transformer[level],
-                attention=mfm_attention,
-                halved=STRIDES[level] < attention_stride,
-                heads=heads,
-                reduction=reduction,
-                kernel=attention_kernel,
+        branches = [1 + present for present in self.has_transformer]
+        self.fusions = (
+            _fusions(
+                stem[1], widths, branches, attention_stride,
+                attention=mfm_attention, heads=heads, reduction=reduction, kernel=attention_kernel,
             )
             if mfm
-            else Concatenation(channels, branches=1 + self.has_transformer[level])
-            for level, channels in enumerate(widths)
-        )
+            else nn.ModuleList(Concatenation(each, branches=count) for each, count in zip(widths, branches))
+        )  # fmt: skip
         self._build_decoder(widths, stem, placement, classes, head_stride)
 
     def _build_decoder(self, widths, stem, placement, classes, head_stride) -> None:
@@ -198,7 +190,20 @@ def _transformer(channels: int, widths: list[int], strides: tuple[int, ...], **s
     return stages
 
 
-def _check(*, width: int, etm_strides: tuple[int, ...], mfm_attention: str, head_stride: int) -> None:
+def _fusions(
+    finest: int, widths: list[int], branches: list[int], attention_stride: int, **options: int | str
+) -> nn.ModuleList:
+    """Return the fusion module of each level; `finest` is how many channels the map at stride 2 has."""
+    neighbours = zip([finest, *widths], [*widths[1:], None])
+    return nn.ModuleList(
+        MultiScaleFusion(
+            channels, finer=finer, coarser=coarser, branches=count, square=max(1, attention_stride // stride), **options
+        )
+        for channels, (finer, coarser), count, stride in zip(widths, neighbours, branches, STRIDES)
+    )
+
+
+def _check(width: int, etm_strides: tuple[int, ...], mfm_attention: str, attention_stride: int, head_stride: int):
     """Raise a ValueError for a value that is not among those an option can have."""
     if width % 4:
         raise ValueError(f"A width of {width} cannot be quartered for stride 1: choose a multiple of 4.")
@@ -206,5 +211,7 @@ def _check(*, width: int, etm_strides: tuple[int, ...], mfm_attention: str, head
         raise ValueError(f"Transformer modules at strides {etm_strides}: choose among {STRIDES}.")
     if mfm_attention not in ("upper", "after"):
         raise ValueError(f"Self-attention {mfm_attention!r} of the fusion module is not known: 'upper' or 'after'.")
+    if attention_stride not in STRIDES:
+        raise ValueError(f"Self-attention from stride {attention_stride} on: choose among {STRIDES}.")
     if head_stride not in (1, 4):
         raise ValueError(f"A head at stride {head_stride} is not known: choose 1 or 4.")
