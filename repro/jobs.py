@@ -28,7 +28,7 @@ class Outcome:
 def attempt(job: Job, setting: Setting, events: Events) -> Outcome:
     """Train and evaluate a job; a failure is said and stops no other."""
     try:
-        perform(job.run, setting, events)
+        perform(job.run, setting, events, report_loss=job.report_loss)
     except Interrupted as why:
         return Outcome(STOPPED, f"Stopped ({why}) with a checkpoint; the same call goes on from it.")
     except Busy as why:

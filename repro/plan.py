@@ -91,10 +91,17 @@ def _without_off(value):
 
 @dataclass(frozen=True)
 class Job:
-    """A run with the cells that wait for it: `cells` are "table/row" names."""
+    """A run with the cells that wait for it.
+
+    Attributes:
+        run: what to train and evaluate.
+        cells: "table/row" names.
+        report_loss: a figure shows the loss on the reported list; it is recorded, and used for nothing else.
+    """
 
     run: Run
     cells: tuple[str, ...]
+    report_loss: bool = False
 
 
 def exhibits() -> dict[str, Table | FactTable]:
@@ -202,22 +209,26 @@ def plan(of: Suite, *, only: str = "*", seeds: Sequence[int] | None = None, abla
     rank: dict[str, tuple] = {}
     runs: dict[str, Run] = {}
     cells: dict[str, list[str]] = {}
+    watched: set[str] = set()
     if not fnmatch.filter(cells_of(of, ablations=ablations), only):
         raise ValueError(_no_match(of, only))
     for seed in of.seeds if seeds is None else seeds:
         for table, row, data, reading in _rows(of, ablations):
-            cell = f"{table.id}/{row.name}"
-            if not fnmatch.fnmatchcase(cell, only):
-                continue
             run = run_of(table, row, data, of, seed=seed, reading=reading)
             if run is None:
+                continue
+            if isinstance(table, Figure) and "report_loss" in table.curves:
+                watched.add(run.id)
+            cell = f"{table.id}/{row.name}"
+            if not fnmatch.fnmatchcase(cell, only):
                 continue
             ours = row.extra or reading is not None or table.ablation or row.ablation
             runs.setdefault(run.id, run)
             cells.setdefault(run.id, []).append(cell)
             order = (run.seed != 0, run.seed, ours, -run.recipe.epochs)
             rank[run.id] = min(rank.get(run.id, order), order)
-    return [Job(runs[id], tuple(dict.fromkeys(cells[id]))) for id in sorted(runs, key=rank.__getitem__)]
+    ordered = sorted(runs, key=rank.__getitem__)
+    return [Job(runs[id], tuple(dict.fromkeys(cells[id])), id in watched) for id in ordered]
 
 
 def cells_of(of: Suite, *, ablations: bool = False) -> list[str]:

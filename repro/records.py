@@ -19,7 +19,7 @@ from repro.metrics import Evidence, scores
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = {"record": ".json", "curve": ".csv", "evidence": ".npz"}
-CURVE = ("step", "epoch", "learning_rate", "train_loss", "selection_loss", "selection_score", "seconds")
+CURVE = ("step", "epoch", "learning_rate", "train_loss", "selection_loss", "selection_score", "report_loss", "seconds")
 _NAME = re.compile(r"([0-9a-f]{12})@([A-Za-z0-9._-]{1,80})\.json")
 _UNREADABLE = (  # what numpy and zipfile raise for bytes that are no archive of arrays
     *(OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, SyntaxError),
@@ -101,11 +101,12 @@ class Record:
         """
         path = self.path.with_suffix(FILES["curve"])
         header, *rows = path.read_text(encoding="utf-8", errors="replace").split("\n")
+        names = header.split(",")
         try:
-            if header != ",".join(CURVE) or rows[-1:] != [""]:
-                raise ValueError("not its first line, or not its last")
+            if names[0] != CURVE[0] or rows[-1:] != [""]:
+                raise ValueError("its first or its last line is cut")
             values = [[float(value) if value else None for value in row.split(",")] for row in rows[:-1]]
-            return [dict(zip(CURVE, row, strict=True)) for row in values]
+            return [dict(zip(names, row, strict=True)) for row in values]
         except ValueError as error:
             raise ValueError(f"{path}: not a training curve ({error}); restore it from git") from None
 

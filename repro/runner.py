@@ -158,7 +158,9 @@ def _label_counts(dataset, samples: tuple) -> list[int]:
     return total[: len(dataset.class_names)].tolist()
 
 
-def make_trainer(run: Run, lists: Lists, network: nn.Module, setting: Setting, events: Events) -> Trainer:
+def make_trainer(
+    run: Run, lists: Lists, network: nn.Module, setting: Setting, events: Events, *, report_loss: bool = False
+) -> Trainer:
     """Return the trainer of a run, ready to go on from its folder's newest checkpoint."""
     recipe, device = run.recipe, setting.device
     loss = make_run_loss(run, lists)
@@ -171,14 +173,18 @@ def make_trainer(run: Run, lists: Lists, network: nn.Module, setting: Setting, e
         seed=run.seed,
     )
     selection = EvaluationSamples(lists.train_set, lists.selection, size=recipe.size)
+    report = EvaluationSamples(lists.test_set, lists.report, size=recipe.size)
     classes = len(lists.train_set.class_names)
+
+    def scores(network: nn.Module, samples: EvaluationSamples) -> tuple[float, float]:
+        return selection_scores(network, _each(samples), loss, recipe=recipe, device=device, classes=classes)
+
     return Trainer(
         network=network,
         loss=loss,
         samples=samples,
-        select=lambda network: selection_scores(
-            network, _each(selection), loss, recipe=recipe, device=device, classes=classes
-        ),
+        select=lambda network: scores(network, selection),
+        report_loss=(lambda network: scores(network, report)[0]) if report_loss else None,
         recipe=recipe,
         seed=run.seed,
         folder=run_folder(setting, run),
@@ -194,8 +200,10 @@ def _each(samples) -> Iterator:
     return (samples[index] for index in range(len(samples)))
 
 
-def perform(run: Run, setting: Setting, events: Events | None = None) -> Path:
+def perform(run: Run, setting: Setting, events: Events | None = None, *, report_loss: bool = False) -> Path:
     """Train and evaluate one run, unless this checkout has; return its folder with `record.json` in it.
+
+    With `report_loss` the reported list's loss is recorded at each epoch's end, for a figure; nothing follows from it.
 
     Raises:
         Busy: another process is at it.
@@ -212,7 +220,7 @@ def perform(run: Run, setting: Setting, events: Events | None = None) -> Path:
         network = make_network(run, lists, setting.device)
         weights, trained = {"last": None}, None
         if run.trained:
-            trainer = make_trainer(run, lists, network, setting, events or Events())
+            trainer = make_trainer(run, lists, network, setting, events or Events(), report_loss=report_loss)
             _note_machine(folder, setting.device)
             trained = trainer.train()
             weights = {"last": trainer.last_weights(), "selected": trained.selected}

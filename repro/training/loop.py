@@ -26,7 +26,7 @@ class Interrupted(Exception):
 
 
 class NonFinite(ValueError):
-    """The loss became NaN or infinite; the last checkpoint is from before it."""
+    """The loss or its gradient became NaN or infinite; the last checkpoint is from before it."""
 
 
 @dataclass
@@ -90,6 +90,8 @@ class Trainer:
         recipe, seed: as declared.
         folder: where checkpoints and `log.jsonl` go.
         identity: the run's identity; a checkpoint of another is refused.
+        report_loss: the reported list's loss of a network in evaluation mode, recorded for a figure and used for
+            nothing; None records none.
         workers: loader processes; changes nothing but speed.
         every_steps, every_seconds: a checkpoint at least so often, besides each epoch's end.
     """
@@ -104,6 +106,7 @@ class Trainer:
     device: torch.device
     identity: dict
     events: Events = field(default_factory=Events)
+    report_loss: Callable[[nn.Module], float] | None = None
     workers: int = 0
     every_steps: int = 2000
     every_seconds: float = 300.0
@@ -197,10 +200,15 @@ class Trainer:
         return sum(w * self.loss(logits, label, totals) for w, logits in zip(weights, outputs))
 
     def _update(self, loss: torch.Tensor, step: int) -> None:
-        """Take the step, unless the loss is not finite: from then on nothing moves until the flag is read."""
+        """Take the step, unless loss or gradient is not finite: from then on nothing moves until the flag is read."""
+        gradients = [each.grad for each in self.network.parameters() if each.grad is not None]
         bad = ~torch.isfinite(loss)
+        if not self.scaler.is_enabled():  # float16's scaled gradients may overflow: the scaler then skips the step
+            bad = bad | ~torch.isfinite(nn.utils.get_total_norm(gradients, math.inf))
         self.bad_step = torch.where((self.bad_step < 0) & bad, step, self.bad_step)
-        if not self.scaler.is_enabled():
+        if self.scaler.is_enabled():
+            torch._foreach_mul_(gradients, torch.where(self.bad_step < 0, 1.0, math.nan))  # NaN: the scaler skips
+        else:
             self.optimiser.grad_scale = None
             self.optimiser.found_inf = (self.bad_step >= 0).float()  # fused Adam skips the update where this is 1
         self.scaler.step(self.optimiser)
@@ -238,7 +246,7 @@ class Trainer:
         pairs = batch_at(step, n=len(self.samples), batch=self.recipe.batch, seed=self.seed)
         names = [getattr(self.samples, "name", str)(index) for _, index in pairs]
         raise NonFinite(
-            f"the loss of step {step} is not finite; its images: {', '.join(names)}. Nothing was updated "
+            f"the loss or gradient of step {step} is not finite; its images: {', '.join(names)}. Nothing was updated "
             f"from there on, and {self.folder} holds the last checkpoint. Lower the learning rate or use float32."
         )
 
@@ -246,9 +254,11 @@ class Trainer:
         """The selection list's loss and score, and what follows: the selected weights, the early stop, the end."""
         with evaluating(self.network, self.average):
             loss, score = self.select(self.network)
+            watched = {} if self.report_loss is None else {"report_loss": self.report_loss(self.network)}
         progress = self.progress
         if loss < progress.best_loss or not self.selected:
-            progress.best_loss, progress.best_epoch, progress.stale = loss, epoch, 0
+            progress.best_loss = loss if math.isfinite(loss) else math.inf  # nothing would ever be below NaN
+            progress.best_epoch, progress.stale = epoch, 0
             self.selected = self.last_weights()
         else:
             progress.stale += 1
@@ -256,7 +266,7 @@ class Trainer:
             progress.finished = "all epochs"
         elif self.recipe.patience is not None and progress.stale >= self.recipe.patience:
             progress.finished = "stopped early"
-        return {"selection_loss": loss, "selection_score": score}
+        return {"selection_loss": loss, "selection_score": score} | watched
 
     def _begin_epoch(self) -> None:
         if hasattr(self.network, "begin_epoch"):
@@ -280,6 +290,7 @@ class Trainer:
         })  # fmt: skip
 
     def _restore(self) -> None:
+        checkpoint.clear_aside(self.folder)
         state = checkpoint.load(self.folder, self.device)
         if state is None:
             self.log.unlink(missing_ok=True)
