@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import pickle
 import re
 import warnings
 from pathlib import Path
@@ -33,8 +34,11 @@ def save(folder: Path, step: int, state: dict) -> Path:
     data = buffer.getbuffer()
     path = folder / f"checkpoint-{step:09d}.{hashlib.sha256(data).hexdigest()}.pt"
     write_atomically(path, data)
-    for _, old in generations(folder)[GENERATIONS:]:
-        old.unlink(missing_ok=True)
+    found = generations(folder)
+    kept = [old for old_step, old in found if old_step <= step][:GENERATIONS]  # later ones are damaged: we came back
+    for _, old in found:
+        if old not in kept:
+            old.unlink(missing_ok=True)
     return path
 
 
@@ -54,20 +58,37 @@ def load(folder: Path, device: torch.device | str = "cpu") -> dict | None:
     """
     found = generations(folder)
     for step, path in found:
-        data = path.read_bytes()
-        if hashlib.sha256(data).hexdigest() == _NAME.fullmatch(path.name)[2]:
-            return torch.load(io.BytesIO(data), map_location=device, weights_only=True)
-        warnings.warn(f"{path}: damaged checkpoint of step {step}; going back to the one before it", stacklevel=2)
+        try:
+            return _read(path, device)
+        except ValueError as error:
+            reason = str(error)
+        warnings.warn(f"{path}: damaged checkpoint of step {step} ({reason}); going back to the one before it")
     if found:
         raise ValueError(
-            f"{folder}: all {len(found)} checkpoints are damaged (bytes do not match the SHA-256 in the name). "
-            "Delete the folder to train from the start."
+            f"{folder}: all {len(found)} checkpoints are damaged ({reason}). Delete the folder to train from the start."
         )
     return None
 
 
+def _read(path: Path, device: torch.device | str) -> dict:
+    """The state in a file; ValueError where its bytes are not what its name says or hold more than plain data."""
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != _NAME.fullmatch(path.name)[2]:
+        raise ValueError("its bytes do not match the SHA-256 in its name")
+    try:
+        return torch.load(io.BytesIO(data), map_location=device, weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise ValueError(f"not plain tensors, numbers and strings: {str(error).splitlines()[0]}") from None
+
+
 def clear(folder: Path) -> None:
     """Remove a finished run's checkpoints and whatever a killed save left aside."""
-    for pattern in ("checkpoint-*.pt", ".*.aside"):
-        for path in folder.glob(pattern):
-            path.unlink(missing_ok=True)
+    for path in folder.glob("checkpoint-*.pt"):
+        path.unlink(missing_ok=True)
+    clear_aside(folder)
+
+
+def clear_aside(folder: Path) -> None:
+    """Remove what killed saves left aside: many kills would fill the disk."""
+    for path in folder.glob(".*.aside"):
+        path.unlink(missing_ok=True)

@@ -27,12 +27,13 @@ def logits_of(network: nn.Module, image: torch.Tensor, recipe: Recipe, device: t
     if views == [(1.0, False)]:
         return _windowed(network, normalised, recipe)
     total = sum(_view(network, normalised, recipe, scale, flip).softmax(1) for scale, flip in views)
-    return (total / len(views)).log()
+    return (total / len(views)).clamp(min=torch.finfo(total.dtype).tiny).log()  # -inf times 0 is NaN when resized
 
 
 def _view(network: nn.Module, image: torch.Tensor, recipe: Recipe, scale: float, flip: bool) -> torch.Tensor:
     """Logits of the scaled, mirrored image, brought back to the image's own size and side."""
-    seen = image if scale == 1 else F.interpolate(image, scale_factor=scale, mode="bilinear", antialias=scale < 1)
+    size = [max(round(side * scale), 1) for side in image.shape[-2:]]  # not scale_factor: it shifts where sides round
+    seen = image if scale == 1 else F.interpolate(image, size=size, mode="bilinear", antialias=scale < 1)
     logits = _windowed(network, seen.flip(-1) if flip else seen, recipe)
     return resize_logits(logits.flip(-1) if flip else logits, image.shape[-2:])
 

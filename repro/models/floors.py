@@ -20,13 +20,17 @@ class PositionPrior(nn.Module):
 
     def fit(self, labels) -> None:
         """Count (H, W) uint8 labels, 255 ignored; on their own grid where they agree in size, else on 256 x 256."""
-        labels = list(labels)
-        size = labels[0].shape if len({label.shape for label in labels}) == 1 else GRID
         classes = self.share.shape[1]
-        count = torch.zeros(classes, *size)
-        for label in labels:
-            seen = F.interpolate(label[None, None].float(), size=size, mode="nearest-exact")[0, 0].long()
-            count += torch.stack([seen == each for each in range(classes)])
+        own, on_grid = None, torch.zeros(classes, *GRID)
+        for number, label in enumerate(labels):
+            if number == 0:
+                own = torch.zeros(classes, *label.shape)
+            if own is not None and own.shape[1:] != label.shape:
+                own = None
+            if own is not None:
+                _count(label.long(), own)
+            _count(F.interpolate(label[None, None].float(), size=GRID, mode="nearest-exact")[0, 0].long(), on_grid)
+        count = on_grid if own is None else own
         total = count.sum(0, keepdim=True)
         overall = count.sum((1, 2), keepdim=True) / count.sum().clamp(min=1)
         self.share = torch.where(total > 0, count / total.clamp(min=1), overall)[None]  # never labelled: the commonest
@@ -35,6 +39,12 @@ class PositionPrior(nn.Module):
         """Return (N, classes, H, W) logits that depend on the size of `image` alone."""
         share = F.interpolate(self.share, size=image.shape[-2:], mode="nearest-exact")
         return share.clamp(min=1e-6).log().expand(len(image), -1, -1, -1)
+
+
+def _count(label: torch.Tensor, count: torch.Tensor) -> None:
+    """Add the (H, W) label's pixels to the (classes, H, W) counts."""
+    rows, columns = torch.nonzero(label < len(count), as_tuple=True)
+    count[label[rows, columns], rows, columns] += 1  # each position once: nothing is added twice
 
 
 class SecondObserver(nn.Module):

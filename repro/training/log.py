@@ -1,15 +1,18 @@
 """The training curve on disk: one JSON object a line, cut back to the checkpoint on resume."""
 
 import json
+import os
 from pathlib import Path
 
 from repro.files import write_atomically
 
 
 def append_point(path: Path, point: dict) -> None:
-    """Add one point to a `log.jsonl`."""
+    """Add one point to a `log.jsonl`; it is on disk before any checkpoint of its step."""
     with open(path, "a") as file:
         file.write(json.dumps(point) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read_log(path: Path) -> list[dict]:
