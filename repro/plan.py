@@ -136,10 +136,12 @@ def suite(name: str) -> Suite:
 
 
 def reduced(of: Suite, epochs: int | None = None, limit: int | None = None) -> Suite:
-    """Return `of` at so many epochs and training images, under a name of its own; as declared without either."""
+    """Return `of` at so many epochs and training images, one seed, a name of its own; as declared without either."""
+    if not epochs and not limit:
+        return of
     base = _REDUCED.fullmatch(of.name)["base"]
     name = base + (f"-e{epochs}" if epochs else "") + (f"-n{limit}" if limit else "")
-    return replace(of, name=name, epochs=epochs, limit=limit)
+    return replace(of, name=name, epochs=epochs, limit=limit, seeds=of.seeds[:1])
 
 
 def is_reduced(of: Suite) -> bool:
