@@ -68,6 +68,8 @@ class SegmentationSet:
         Mapping[str, Part | Drawn]
     ]  # LISTS -> which part of which split; a test set has "report" only
     equal_images: ClassVar[tuple[tuple[str, str], ...]] = ()  # pairs of names known to be one picture
+    equal_images_reason: ClassVar[str] = ""  # why they are, and what is done about it
+    published_pixels: ClassVar[Mapping[str, int]] = {}  # image name -> foreground pixels that others counted
     unit: ClassVar[str]  # what was sampled: "child", "drive", "city", "patient" (one word)
     binary: ClassVar[bool] = False  # two classes, background and foreground
     citation: ClassVar[str]

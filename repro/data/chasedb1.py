@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from repro.data.base import Part, Sample
+from repro.data.vessel_counts import CHASEDB1
 from repro.data.vessels import VesselSet, derive_field_of_view
 
 FIELDS_OF_VIEW = "CHASEDB1_FOV"
@@ -38,6 +39,7 @@ class ChaseDB1(VesselSet):
         "report": Part("test"),
     }
     unit = "child"
+    published_pixels = CHASEDB1
     citation = (
         "Fraz et al., An ensemble classification-based approach applied to retinal blood vessel segmentation, IEEE "
         "TBME 59(9), 2012"

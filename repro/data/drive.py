@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from repro.data.base import Part, Sample, require_folder
+from repro.data.vessel_counts import DRIVE
 from repro.data.vessels import VesselSet
 
 FOLDERS = {"train": "training", "test": "test"}
@@ -30,6 +31,7 @@ class Drive(VesselSet):
         "report": Part("test"),
     }
     unit = "patient"
+    published_pixels = DRIVE
     field_of_view_source = "the publisher's masks"
     citation = (
         "Staal et al., Ridge-based vessel segmentation in color images of the retina, IEEE TMI 23(4), 2004"

@@ -20,6 +20,9 @@ EQUAL_2017 = (  # pictures that ISIC 2017 has twice, to the byte in the copy at 
 )
 
 
+EQUAL_2017_REASON = "the publisher has the picture twice, mostly with another label"
+
+
 class SkinSet(SegmentationSet):
     """A set of skin pictures with one lesion each, labels of 0 and 255.
 

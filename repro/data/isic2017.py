@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from repro.data.base import Part, Sample
-from repro.data.isic import EQUAL_2017, IsicSet, is_squashed
+from repro.data.isic import EQUAL_2017, EQUAL_2017_REASON, IsicSet, is_squashed
 from repro.data.splits import Drawn
 
 FOLDERS = {
@@ -35,6 +35,7 @@ class ISIC2017(IsicSet):
         word: Drawn("train", **LIST, word=word) for word in ("train", "selection", "report")
     }
     equal_images = EQUAL_2017
+    equal_images_reason = EQUAL_2017_REASON
     citation = "Codella et al., Skin lesion analysis toward melanoma detection, ISBI 2018 (arXiv:1710.05006)"
     terms = "CC0 1.0"
     where = (

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from repro.data.base import Part, Sample
-from repro.data.isic import EQUAL_2017, IsicSet, is_squashed
+from repro.data.isic import EQUAL_2017, EQUAL_2017_REASON, IsicSet, is_squashed
 from repro.data.isic2017 import FOLDERS
 from repro.data.splits import Drawn
 
@@ -33,6 +33,7 @@ class ISIC2017At256(IsicSet):
         "report": Part("val"),
     }
     equal_images = EQUAL_2017
+    equal_images_reason = EQUAL_2017_REASON
     citation = "Codella et al., Skin lesion analysis toward melanoma detection, ISBI 2018 (arXiv:1710.05006)"
     terms = "CC0 1.0"
     where = (

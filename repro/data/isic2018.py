@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from repro.data.base import Part
-from repro.data.isic import EQUAL_2017, IsicSet
+from repro.data.isic import EQUAL_2017, EQUAL_2017_REASON, IsicSet
 from repro.data.splits import Drawn
 
 FOLDERS = {
@@ -41,6 +41,7 @@ class ISIC2018(IsicSet):
         },
     }
     equal_images = EQUAL_2017
+    equal_images_reason = EQUAL_2017_REASON
     citation = "Codella et al., Skin lesion analysis toward melanoma detection 2018, arXiv:1902.03368"
     terms = "CC BY-NC 4.0"
     where = (

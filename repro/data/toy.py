@@ -24,6 +24,7 @@ class Generated:
 
     markers = ()
     equal_images = ()
+    published_pixels: ClassVar[Mapping[str, int]] = {}
     terms = "MIT, as this project"
     where = "nowhere: it is generated on first use"
     remedy = "Delete that folder; it is generated again."

@@ -27,7 +27,7 @@ def write_once(folder: Path, write: Callable[[Path], None]) -> None:
         with open(folder.parent / f".{folder.name}.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not folder.is_dir():
-                _write_aside(folder, write)
+                write_aside(folder, write)
     except OSError as error:
         raise ValueError(
             f"{folder}: generated data cannot be written ({error.strerror or error}); make room or name another "
@@ -35,7 +35,8 @@ def write_once(folder: Path, write: Callable[[Path], None]) -> None:
         ) from None
 
 
-def _write_aside(folder: Path, write: Callable[[Path], None]) -> None:
+def write_aside(folder: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a folder beside `folder` and rename it at the end; nobody else may be at it."""
     aside = folder.parent / f".{folder.name}.part"
     shutil.rmtree(aside, ignore_errors=True)  # of a killed attempt; the lock says nobody is at it
     aside.mkdir()

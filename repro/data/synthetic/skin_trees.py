@@ -1,6 +1,6 @@
 """Generated lesions written in the layouts of ISIC 2017, ISIC 2018 and PH2."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +26,10 @@ def write_isic(
     size: tuple[int, int],
     seed: int,
     superpixels: tuple[str, ...] = (),
+    names: Mapping[str, Sequence[str]] | None = None,
+    shapes: tuple[float, ...] = SHAPES,
 ) -> None:
-    """Write JPEG images and PNG labels of 0 and 255 under `root`, named ISIC_0000000 and on.
+    """Write JPEG images and PNG labels of 0 and 255 under `root`, named ISIC_0000000 and on if not otherwise.
 
     Args:
         root: an existing folder.
@@ -36,14 +38,16 @@ def write_isic(
         size: (height, width) of an ordinary image; others have about its height and are wider or narrower.
         seed: of all pictures; a number and its split's name fix one, whatever else is written.
         superpixels: splits whose folder of images also holds `*_superpixels.png`, as ISIC 2017's does.
+        names: split -> what its images are called, for the splits that have names of their own.
+        shapes: widths, in ordinary ones; a single one makes all images of one size.
     """
     first = 0
     for split, number in counts.items():
         images, labels = (root / name for name in folders[split])
         images.mkdir(parents=True)
         labels.mkdir(parents=True)
-        for position, (image, label) in enumerate(_pictures(split, number, size, seed)):
-            name = f"ISIC_{first + position:07d}"
+        for position, (image, label) in enumerate(_pictures(split, number, size, seed, shapes=shapes)):
+            name = names[split][position] if names and split in names else f"ISIC_{first + position:07d}"
             Image.fromarray(image).save(images / f"{name}.jpg", quality=92)
             Image.fromarray(label * 255).save(labels / f"{name}_segmentation.png")
             if split in superpixels:

@@ -1,0 +1,124 @@
+"""List the data sets, verify one, or write generated data in a set's layout."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from repro.command import Parser, run
+from repro.data import DATASETS, dataset_class, find_root, open_dataset, search_folders
+from repro.data.verify import SHOWN, Report, compare_manifest, verify, write_manifest
+from repro.files import write_atomically
+
+FOUND_WRONG = 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code: 0, 1 if a verified set is wrong, 2 for bad input."""
+    return run(_main, arguments, "repro.data")
+
+
+def _main(arguments: Sequence[str] | None) -> int:
+    parser = Parser(prog="repro.data", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True, parser_class=Parser)
+    listing = verbs.add_parser("list", help="what is found where, with counts")
+    verifying = verbs.add_parser(
+        "verify", help="read every file of a set and compare it with what it should be"
+    )
+    verifying.add_argument("name", help="a data set, e.g. chasedb1")
+    verifying.add_argument("--json", metavar="FILE", type=Path, help="write the whole report there, too")
+    for each in (listing, verifying):
+        each.add_argument(
+            "--data", metavar="DIR", action="append", default=[], help="a data folder, or NAME=DIR"
+        )
+    toy = verbs.add_parser("toy", help="write generated data in a set's layout")
+    toy.add_argument("name", help="whose layout, e.g. isic2018")
+    toy.add_argument("folder", metavar="DIR", type=Path, help="a new folder")
+    toy.add_argument("--images", metavar="N", type=int, help="how many; default: the set's own number")
+    options = parser.parse_args(arguments)
+    return {"list": _list, "verify": _verify, "toy": _toy}[options.verb](options)
+
+
+def _list(options) -> int:
+    for name in sorted(DATASETS):
+        if not name.startswith("toy_"):
+            print(_found(name, options.data))
+    toys = ", ".join(sorted(name for name in DATASETS if name.startswith("toy_")))
+    print(f"Generated on first use: {toys}.")
+    return 0
+
+
+def _found(name: str, data: Sequence[str]) -> str:
+    """One line on a data set: where it is and how many images each split has, or where to get it."""
+    declared = dataset_class(name)
+    try:
+        root = find_root(name, search_folders(name, data))
+    except ValueError:
+        return f"{name:13} not found; get it from {declared.where}"
+    counts = []
+    for split, expected in declared.counts.items():
+        try:
+            number = len(open_dataset(name, root).split(split))
+        except (ValueError, OSError):
+            number = 0
+        counts.append(f"{split} {number}/{expected}")
+    return f"{name:13} {root}: {', '.join(counts)}"
+
+
+def _verify(options) -> int:
+    dataset = open_dataset(options.name, find_root(options.name, search_folders(options.name, options.data)))
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        task = bars.add_task(f"verifying {dataset.name}", total=None)
+        report = verify(dataset, on_sample=lambda done, total: bars.update(task, completed=done, total=total))
+    report = replace(report, checks=(*report.checks, compare_manifest(report)))
+    print(_table(report))
+    if options.json:
+        write_atomically(options.json, (json.dumps(report.as_json(), indent=1) + "\n").encode())
+    if report.wrong:
+        return FOUND_WRONG
+    print(f"SHA-256 of {len(report.manifest)} files: {write_manifest(report)}")
+    return 0
+
+
+def _table(report: Report) -> str:
+    """The report for people: a line for each check, its details under it."""
+    wide = max(len(check.what) for check in report.checks)
+    lines = [f"{report.name} in {report.root}"]
+    for check in report.checks:
+        lines.append(f"{check.state:5}  {check.what:{wide}}  {check.found}")
+        lines += [f"       - {detail}" for detail in check.details[:SHOWN]]
+        if len(check.details) > SHOWN:
+            lines.append(f"       - and {len(check.details) - SHOWN} more; --json FILE has all")
+    verdict = (
+        "wrong: " + ", ".join(check.what for check in report.wrong) if report.wrong else "as it should be"
+    )
+    return "\n".join([*lines, f"{report.name} is {verdict}."])
+
+
+def _toy(options) -> int:
+    from repro.data.synthetic.layouts import write_layout  # OpenCV, only needed to generate
+
+    name = options.name.removeprefix("toy_")
+    numbers = write_layout(name, options.folder, images=options.images)
+    print(
+        f"{options.folder}: {', '.join(f'{split} {number}' for split, number in numbers.items())} generated images"
+    )
+    expected = dict(dataset_class(name).counts)
+    if any(expected[split] != number for split, number in numbers.items()):
+        counts = ", ".join(f"{split} {number}" for split, number in expected.items())
+        print(
+            f"The loader of {name} refuses other numbers than the official ones ({counts}); leave --images away."
+        )
+    else:
+        print(f"Try: python -m repro.data verify {name} --data {name}={options.folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
