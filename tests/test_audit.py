@@ -92,6 +92,50 @@ def test_scores_of_an_empty_set_are_only_those_of_a_convention():
     assert share_interval(row(jaccard="0.903", dice="0.918").intervals) is None
 
 
+def test_a_share_of_zero_or_one_leaves_one_rate_undefined():
+    # Acc .85 to .95 and Sen .75 to .85 meet at .85 and p = 1 only, where Sp has no pixels to be .5 of
+    assert share_interval(rates("0.9", "0.8", "0.5").intervals) is None
+    assert share_interval(rates("0.9", "0.5", "0.8").intervals) is None
+    assert share_interval(rates("0.9", "0.8", "1.0").intervals) is not None
+
+
+@pytest.mark.parametrize(
+    "scores, low, high",
+    [  # every image has p = .1, so 9 background pixels a foreground pixel
+        # JA: spread evenly 1 / (1 + 9 * .1) = .526; all false positives in a tenth of the images .9 + .1 / 10 = .91
+        ({"sensitivity": "1.0000", "specificity": "0.9000"}, 0.526, 0.910),
+        # JA <= Acc, and an error of .05 is at most half of an image's foreground: 1 - .05 / .1 = .5
+        ({"accuracy": "0.9500"}, 0.500, 0.950),
+    ],
+    ids=["Sen and Sp", "Acc"],
+)
+def test_mean_jaccard_has_both_bounds(scores, low, high):
+    assert bounds_of("jaccard", scores) == pytest.approx((low, high), abs=0.002)
+
+
+@pytest.mark.parametrize(
+    "scores, low, high",
+    [
+        # DI: spread evenly 2 / (2 + 9 * .1) = .690; all false positives in a tenth of the images .9 + .1 * 2 / 11
+        ({"sensitivity": "1.0000", "specificity": "0.9000"}, 0.690, 0.918),
+        # Acc .5 at p = .1: 1 - .5 / 1.1 = .545 where all of the foreground is found
+        ({"accuracy": "0.5000"}, 0.0, 0.545),
+        ({"precision": "0.9000", "sensitivity": "0.8000"}, 0.700, 0.847),  # 1.44 / 1.7
+    ],
+    ids=["Sen and Sp", "Acc", "precision and Sen"],
+)
+def test_mean_dice_has_both_bounds(scores, low, high):
+    assert bounds_of("dice", scores) == pytest.approx((low, high), abs=0.002)
+
+
+def bounds_of(metric, scores):
+    """The least and the most printed mean that is possible beside the scores where every image has p = .1."""
+    readings = within(Fraction(1, 10), Fraction(1, 10), [MEAN])
+    texts = [f"{number / 1000:.3f}" for number in range(1001)]
+    left = [float(text) for text in texts if possible(row(**scores, **{metric: text}), readings)]
+    return left[0], left[-1]
+
+
 def test_known_counts_are_those_of_the_labels():
     drive, chase = KNOWN_SETS["drive"].regions, KNOWN_SETS["chasedb1"].regions
     totals = {

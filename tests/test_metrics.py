@@ -147,6 +147,10 @@ def test_boundary_iou_counts_boundary_pixels_only():
     evidence = evidence_of([two_class(4, 0, 0, 4)], boundary=[two_class(1, 1, 0, 2)])
     assert score(evidence, "boundary_iou", VESSEL) == (2 / 3 + 1 / 2) / 2
     assert score(evidence, "miou", VESSEL) == 1
+    assert per_image(evidence, "boundary_iou", VESSEL) == pytest.approx([(2 / 3 + 1 / 2) / 2])
+    absent = evidence_of([two_class(4, 0, 0, 4)], boundary=[two_class(0, 0, 0, 2)])
+    assert counted(absent, "boundary_iou", VESSEL) == (1, 2)
+    assert counted(absent, "miou", VESSEL) == (2, 2)
 
 
 def test_unknown_scores_and_classes_are_named_with_the_nearest():

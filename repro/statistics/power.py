@@ -4,8 +4,8 @@ from collections import Counter
 
 import numpy as np
 
+from repro.statistics.decision import verdict
 from repro.statistics.seeds import compare
-from repro.statistics.verdict import verdict
 
 CASES = 2000
 SEEDS = (3, 4, 5, 6, 8, 10, 15, 20)
