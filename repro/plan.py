@@ -51,8 +51,12 @@ class Run:
         return self.recipe.epochs > 0
 
     def identity(self) -> dict:
-        """Return the JSON object whose hash is the id: fields at "off" (None, False, ()) are left out."""
-        identity = _without_off(dataclasses.asdict(self))
+        """Return the JSON object whose hash is the id: fields at "off" (None, False, ()) are left out.
+
+        A network's options stand as they are given, since what is off for one constructor is not for another.
+        """
+        identity = _without_off(dataclasses.asdict(replace(self, options={})))
+        identity["options"] = {name: _plain(value) for name, value in self.options.items()}
         names = (self.network, self.train.data, self.test.data, self.recipe.loss)
         revisions = {name: REVISIONS[name] for name in names if REVISIONS.get(name, 1) != 1}
         return identity | ({"revisions": revisions} if revisions else {})
@@ -79,14 +83,17 @@ def from_identity(identity: dict) -> Run:
         raise ValueError(f"this run was made by another version of the suite: {error}") from None
 
 
+def _plain(value):
+    """`value` as JSON has it: tuples are lists."""
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
 def _without_off(value):
     """`value` as JSON: None, False and () are left out of every mapping."""
     if isinstance(value, dict):
-        kept = {str(key): _without_off(item) for key, item in value.items()}
+        kept = {key: _without_off(item) for key, item in value.items()}
         return {key: item for key, item in kept.items() if item is not None and item is not False and item != []}
-    if isinstance(value, (list, tuple)):
-        return [_without_off(item) for item in value]
-    return value
+    return _plain(value)
 
 
 @dataclass(frozen=True)
