@@ -56,7 +56,8 @@ class Run:
         A network's options stand as they are given, since what is off for one constructor is not for another.
         """
         identity = _without_off(dataclasses.asdict(replace(self, options={})))
-        identity["options"] = {name: _plain(value) for name, value in self.options.items()}
+        if self.options:
+            identity["options"] = {name: _plain(value) for name, value in self.options.items()}
         names = (self.network, self.train.data, self.test.data, self.recipe.loss)
         revisions = {name: REVISIONS[name] for name in names if REVISIONS.get(name, 1) != 1}
         return identity | ({"revisions": revisions} if revisions else {})
