@@ -49,7 +49,7 @@ def _check(gain: Gain, place: str) -> Finding | None:
     middle = _lower(float(gain.jaccard.value), float(gain.dice.value))
     ratio = float(gain.dice.value / gain.jaccard.value)
     usual = 2 * float(gain.jaccard.value) / ((1 + lowest) * (1 + lowest + float(gain.jaccard.value)))
-    relative = "; as relative gains, that of DI cannot exceed that of JA pooled" if dice[0] > jaccard[1] else ""
+    relative = "; read as relative gains, pooled DI never gains more than JA" if dice[0] > jaccard[1] else ""
     where = f"{gain.row} over {gain.other}"
     return Finding(
         check="gains in Jaccard and Dice",

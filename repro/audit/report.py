@@ -43,7 +43,7 @@ def is_inconsistent(findings: Sequence[Finding]) -> bool:
 
 def _finding(number: int, finding: Finding) -> str:
     """Return one finding as an indented block."""
-    block = [f"{number}. {finding.place}", _paragraph(finding.verdict, "   ")]
+    block = [_paragraph(f"{number}. {finding.place}"), _paragraph(finding.verdict, "   ")]
     if finding.inputs and len(finding.inputs) <= _MOST_INPUTS:
         block.append(_paragraph(", ".join(f"{name} {text}" for name, text in finding.inputs.items()), "   "))
     block += [_paragraph(text, "   ") for text in (*finding.inequalities, finding.explanation) if text]
