@@ -25,7 +25,7 @@ from repro.networks import build
 from repro.plan import Run, Split
 from repro.training import Events, Progress, Trained, Trainer, read_log
 
-HISTOGRAMS = {"child": "image", "patient": "pooled"}  # vessels per image, skin pooled; streets have none
+HISTOGRAMS = {"vessel": "image", "lesion": "pooled"}  # of two-class sets by foreground: vessels per image, skin pooled
 
 
 class Busy(RuntimeError):
@@ -255,7 +255,7 @@ def _evaluate(run: Run, lists: Lists, network: nn.Module, weights: dict, setting
             network.load_state_dict(state)
         each = evaluate(
             network, _each(samples), recipe=run.recipe, device=setting.device, classes=len(lists.test_set.class_names),
-            histograms=HISTOGRAMS.get(lists.test_set.unit) if lists.test_set.binary else None,
+            histograms=HISTOGRAMS.get(lists.test_set.class_names[-1]),
         )  # fmt: skip
         found |= {f"{name} {evaluation}": evidence for evaluation, evidence in each.items()}
     return found
@@ -280,7 +280,7 @@ def _record(
         "lists": {
             "train": _list(run.train, lists.train),
             "selection": _list(Split(data=run.train.data, list="selection"), lists.selection),
-            "report": _list(run.test, lists.report),
+            "report": _list(run.test, lists.report) | _field_of_view(lists.test_set),
         },
         "training": None if trained is None else {
             "steps": trained.progress.step,
@@ -313,6 +313,12 @@ def _list(split: Split, samples: Sequence) -> dict:
     if split.list != "train":
         described["images"] = [content_hash(sample.image) for sample in samples]
     return described
+
+
+def _field_of_view(dataset) -> dict:
+    """Where the field of view came from, of a data set that has one."""
+    source = getattr(dataset, "field_of_view_source", None)
+    return {"field_of_view": source} if source else {}
 
 
 def _cost(run: Run, lists: Lists, network: nn.Module, device: torch.device) -> tuple[dict, dict | None]:
