@@ -75,13 +75,19 @@ def from_identity(identity: dict) -> Run:
     Raises:
         ValueError: a field this version does not know.
     """
-    fields = {name: value for name, value in identity.items() if name != "revisions"}
-    recipe = {name: tuple(value) if isinstance(value, list) else value for name, value in fields["recipe"].items()}
+    fields = {name: _declared(value) for name, value in identity.items() if name != "revisions"}
     try:
         splits = {name: Split(**fields[name]) for name in ("train", "test")}
-        return Run(**(fields | splits | {"recipe": Recipe(**recipe)}))
-    except TypeError as error:
+        return Run(**(fields | splits | {"recipe": Recipe(**fields["recipe"])}))
+    except (TypeError, KeyError) as error:
         raise ValueError(f"this run was made by another version of the suite: {error}") from None
+
+
+def _declared(value):
+    """`value` from JSON as declarations have it: lists are tuples."""
+    if isinstance(value, dict):
+        return {key: _declared(item) for key, item in value.items()}
+    return tuple(_declared(item) for item in value) if isinstance(value, list) else value
 
 
 def _plain(value):

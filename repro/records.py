@@ -188,6 +188,8 @@ def read_evidence(path: Path) -> dict[str, Evidence]:
         grouped.setdefault(evaluation, {})[field] = array
     try:
         as_counts = {name: {field: a.astype(np.int64) for field, a in each.items()} for name, each in grouped.items()}
+        if not as_counts:
+            raise ValueError("no evaluation is in it")
         return {name: Evidence(**shared, **fields) for name, fields in as_counts.items()}
     except (TypeError, ValueError, IndexError) as error:
         raise ValueError(f"{path}: counts are missing or wrong ({error}); restore it from git") from None
