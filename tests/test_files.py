@@ -1,0 +1,53 @@
+import os
+import resource
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from repro.files import write_atomically
+
+
+def test_a_file_is_written_whole_and_replaces_the_one_before(tmp_path):
+    write_atomically(tmp_path / "note", b"one")
+    write_atomically(tmp_path / "note", memoryview(b"two"))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"note": b"two"}
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
+    write_atomically(tmp_path / "note", b"old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))  # as a full disk: the write stops half way
+    try:
+        with pytest.raises(OSError):
+            write_atomically(tmp_path / "note", b"new" * 100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"note": b"old"}
+
+
+def test_a_write_of_what_is_not_bytes_leaves_the_old_file_and_nothing_else(tmp_path):
+    write_atomically(tmp_path / "note", b"old")
+    with pytest.raises(TypeError):
+        write_atomically(tmp_path / "note", "new")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"note": b"old"}
+
+
+def test_a_kill_in_the_middle_of_a_write_leaves_the_old_file_whole(tmp_path):
+    write_atomically(tmp_path / "note", b"old")
+    code = (
+        "import os, signal, sys; from pathlib import Path; from repro import files\n"
+        "files.os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"  # the bytes are written, the rename is not
+        "files.write_atomically(Path(sys.argv[1]), b'new')"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.run([sys.executable, "-c", code, str(tmp_path / "note")], env=environment)
+    assert process.returncode == -signal.SIGKILL
+    assert (tmp_path / "note").read_bytes() == b"old"
+    assert len(list(tmp_path.glob(".note.*.aside"))) == 1
+
+
+def test_a_folder_that_is_not_there_is_an_error_of_the_system(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        write_atomically(tmp_path / "nowhere" / "note", b"new")
