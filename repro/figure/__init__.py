@@ -1,13 +1,13 @@
 """A figure drawn from records: `python -m repro.figure paper1_figure2`."""
 
 from repro.compare import compare
-from repro.figure import curves
+from repro.figure import architecture, bars, curves, sweep
 from repro.figure.style import as_png, as_svg
 from repro.papers.spec import Figure, Suite
 from repro.records import Folder
 from repro.table import as_csv, make_grid
 
-KINDS = {"curves": curves}
+KINDS = {"architecture": architecture, "bars": bars, "curves": curves, "sweep": sweep}
 
 __all__ = ["KINDS", "files_of", "is_drawn"]
 

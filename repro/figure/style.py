@@ -1,7 +1,8 @@
 """One clean style for every figure: legible in print and for colour-blind readers, the same bytes on every machine."""
 
 import io
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import matplotlib
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure as Canvas
 
 # Okabe and Ito 2008, "Color universal design"; black last.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#000000")
+GREY = "#555555"  # of what is said beside the data
 DASHES = ("-", "--", ":", "-.")
 _STYLE = {
     "font.family": "DejaVu Sans",
@@ -60,8 +62,22 @@ def as_svg(figure: Canvas) -> bytes:
     return buffer.getvalue()
 
 
+def headline(figure: Canvas, title: str) -> None:
+    """Put a title over a figure, in as many lines as it needs."""
+    text = "\n".join(textwrap.wrap(title, width=int(12.5 * figure.get_figwidth())))
+    figure.suptitle(text, x=0.01, ha="left", fontsize=10, fontweight="bold")
+
+
+def notes(figure: Canvas, lines: Iterable[str]) -> None:
+    """Put sentences under a figure, each on lines of its own, and make the figure higher by them."""
+    width = int(17 * figure.get_figwidth())
+    wrapped = [part for line in lines for part in textwrap.wrap(line, width=width, subsequent_indent="   ")]
+    figure.supxlabel("\n".join(wrapped), x=0.01, ha="left", fontsize=7, color=GREY, linespacing=1.35)
+    figure.set_figheight(figure.get_figheight() + 0.133 * len(wrapped))
+
+
 def empty(axes, sentence: str) -> None:
     """Say in a figure why there is nothing in it."""
-    axes.text(0.5, 0.5, sentence, ha="center", va="center", wrap=True, transform=axes.transAxes, color="#555555")
+    axes.text(0.5, 0.5, sentence, ha="center", va="center", wrap=True, transform=axes.transAxes, color=GREY)
     axes.set_xticks([])
     axes.set_yticks([])
