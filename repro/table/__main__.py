@@ -23,9 +23,10 @@ def _main(arguments: Sequence[str] | None) -> int:
     parser.add_argument("--columns", choices=("paper", "all"), default="paper", help="as printed, or all declared ones")
     options = parser.parse_args(arguments)
     table = plan.exhibit(options.id)
-    suite = shown_as(find_suite(options.suite))
-    if not isinstance(table, FactTable) and not plan.stands(table, suite):
-        raise ValueError(f"suite {suite.name} has no data for {table.id}; it has {', '.join(plan.tables_of(suite))}")
+    asked = find_suite(options.suite)
+    if not isinstance(table, FactTable) and not plan.stands(table, asked):
+        raise ValueError(f"suite {asked.name} has no data for {table.id}; it has {', '.join(plan.tables_of(asked))}")
+    suite = shown_as(asked)
     folder = folder_of(suite)
     print(render(table, suite, folder, options.format, every_column=options.columns == "all"), end="")
     if options.suite is None and options.format == "text" and not isinstance(table, FactTable):
