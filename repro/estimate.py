@@ -55,7 +55,9 @@ def measure(run: Run, classes: int, setting: Setting, *, steps: int = 10, at_mos
     return Speed(settled[len(settled) // 2], machine.peak_memory_bytes(setting.device), parameters)
 
 
-def announce(suite: Suite, due: Sequence[Job], setting: Setting, console: Console, *, asked: str) -> None:
+def announce(
+    suite: Suite, due: Sequence[Job], setting: Setting, console: Console, *, processes: int, asked: str
+) -> None:
     """Say before the first step what a suite will take: runs, hours, disk and memory.
 
     Each distinct network and shape is measured by ten steps, or by what fits ten seconds; a toy suite by its first
@@ -82,6 +84,7 @@ def announce(suite: Suite, due: Sequence[Job], setting: Setting, console: Consol
         hours += speed.seconds_per_step * (steps + selecting + len(lists.report) * 2 / recipe.batch / 3) / 3600
         disk += 5 * 4 * speed.parameters / 2**30
         memory = max(memory, speed.peak_memory_bytes)
+    hours /= processes
     own = any(stand.own for stand in suite.data.values())
     if own and setting.device.type == "cpu" and asked != "cpu" and hours > 12:
         raise ValueError(

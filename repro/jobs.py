@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -19,14 +20,16 @@ from repro.training import Events, Interrupted, steps_per_epoch
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended: an exit code, and a sentence where it is not done."""
+    """How a job ended: an exit code, a sentence where it is not done, and how long it took."""
 
     code: int
     said: str = ""
+    seconds: float = 0.0
 
 
 def attempt(job: Job, setting: Setting, events: Events) -> Outcome:
     """Train and evaluate a job; a failure is said and stops no other."""
+    started = time.monotonic()
     try:
         perform(job.run, setting, events, report_loss=job.report_loss)
     except Interrupted as why:
@@ -35,7 +38,7 @@ def attempt(job: Job, setting: Setting, events: Events) -> Outcome:
         return Outcome(BUSY, str(why))
     except (ValueError, OSError, torch.OutOfMemoryError) as error:
         return Outcome(FAILED, f"{job.cells[0]}: {error}")
-    return Outcome(DONE)
+    return Outcome(DONE, seconds=time.monotonic() - started)
 
 
 def name_of(job: Job) -> str:

@@ -57,9 +57,8 @@ class Watch:
             self.task = self.bars.add_task(f"{self.index}/{self.runs} {name}", total=total or None, facts="")
         return Events(on_step=self._step, on_point=self._point, should_stop=should_stop)
 
-    def end(self, facts: str) -> None:
-        """The run is over; `facts` is what came out."""
-        seconds = time.monotonic() - self.started
+    def end(self, facts: str, seconds: float) -> None:
+        """The run is over after `seconds`; `facts` is what came out."""
         if self.live:
             self.bars.remove_task(self.task)
             self.bars.advance(self.all)

@@ -45,7 +45,7 @@ def make_parser() -> Parser:
     add("--data", action="append", default=[], metavar="DIR", help="data folder, or NAME=DIR for one set; repeatable")
     add("--device", choices=("auto", "cuda", "cpu"), default="auto")
     add("--workers", type=_count, default=None, metavar="N", help="loader processes; changes nothing but speed")
-    add("--jobs", type=_positive, metavar="N", help="runs side by side, a process each; default: 2 for the demo, else 1")
+    add("--jobs", type=_positive, metavar="N", help="runs side by side; default: 2 for the demo, else 1")
     add("--deterministic", action="store_true", help="on a GPU: the same bits each time, slower")
     add("--dry-run", action="store_true", help="print the plan and do nothing")
     add("--lock", action="store_true", help="demo only: make this checkout's demo the committed golden")

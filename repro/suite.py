@@ -91,9 +91,9 @@ def _perform(suite: Suite, due: Sequence[Job], order: Order, console, stop: Stop
     setting = Setting(runs_folder(suite), order.data, device, workers, order.deterministic)
     for name in dict.fromkeys(name for job in due for name in (job.run.train.data, job.run.test.data)):
         check_data(name, setting.data)
-    announce(suite, due, setting, console, asked=order.device)
     stop.listen()
     processes = min(order.jobs or (2 if suite.toy and device.type == "cpu" else 1), len(due))
+    announce(suite, due, setting, console, processes=processes, asked=order.device)
     code = DONE
     with Watch(console, len(due)) as watch:
         if processes == 1:
@@ -103,7 +103,7 @@ def _perform(suite: Suite, due: Sequence[Job], order: Order, console, stop: Stop
         for job, outcome in outcomes:
             code = max(code, outcome.code)
             if outcome.code == DONE:
-                watch.end(_scores(runs_folder(suite) / job.run.id))
+                watch.end(_scores(runs_folder(suite) / job.run.id), outcome.seconds)
                 publish(suite, [job])
                 views.rewrite(suite, list(dict.fromkeys(cell.split("/")[0] for cell in job.cells)))
             else:
@@ -145,7 +145,9 @@ def lock(suite: Suite, root: Path = records.ROOT) -> str:
     jobs = jobs_of(suite, Order())
     missing = [job.cells[0] for job in jobs if not records.find(trained, job.run.id)]
     if missing:
-        raise ValueError(f"{len(missing)} runs of {suite.name} were not trained here, {missing[0]} for one; none locked")
+        raise ValueError(
+            f"{len(missing)} runs of {suite.name} were not trained here, {missing[0]} for one; none locked"
+        )
     for folder in (locked.tables, locked.figures):
         shutil.rmtree(folder, ignore_errors=True)
     for job in jobs:
