@@ -8,37 +8,60 @@ from collections.abc import Callable
 
 from repro.compare import Comparison
 from repro.table.grid import Entry, Grid, digits_of, number
+from repro.table.parts import VERDICTS, Part, parts
 
-_WIDEST, _FOLD = 10_000, 200  # characters a table may take where nothing limits it; where notes below it are folded
+WIDTH = 120  # characters of a line where there is no terminal that says how many it has
 
 
 def as_text(grid: Grid) -> str:
-    """Return the table for a terminal: bold best and underlined second where the terminal has them."""
-    from rich import box
+    """Return the table for a terminal: bold best and underlined second where the terminal has them.
+
+    What does not fit into a line is shown in parts, one below the other.
+    """
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
-    for index, header in enumerate(grid.headers):
-        last = index in (0, len(grid.headers) - 1)
-        table.add_column(Text(header), justify="left" if last else "right", no_wrap=index == 0)
-    for index, row in enumerate(grid.rows):
-        if index in grid.rule_before:
-            table.add_section()
-        table.add_row(*(Text(entry.text, style=("", "bold", "underline")[entry.rank]) for entry in row))
     terminal = sys.stdout.isatty()
-    console = Console(file=io.StringIO(), force_terminal=terminal, highlight=False)
-    needed = console.measure(table, options=console.options.update(width=_WIDEST))
-    lines = max((len(line) for line in (*grid.above, *grid.below, grid.title)), default=0)
-    console.width = max(console.width, needed.minimum) if terminal else max(needed.maximum, min(lines, _FOLD))
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=None if terminal else WIDTH, highlight=False)
+    lines = console.width
+    shown = parts(grid, lines)
     console.print(Text(f"{grid.id}: {grid.title}", style="bold"))
     for line in grid.above:
         console.print(Text(line, style="dim"))
-    console.print(table)
+    for part in shown:
+        console.width = max(lines, part.width(grid))  # no column is cut
+        if part.caption:
+            console.print(Text(f"\n {part.caption}", style="bold"), end="")
+        console.print(_text_table(grid, part))
+    console.width = lines
     for line in grid.below:
         console.print(Text(line, style="dim"))
-    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines()) + "\n"
+    text = "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+    return re.sub(r"\n{3,}", "\n\n", text) + "\n"
+
+
+def _text_table(grid: Grid, part: Part):
+    """One part of a grid as rich prints it."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    last = len(grid.headers) - 1
+    for index, header in zip(part.columns, part.headers):
+        verdicts = grid.headers[index] == "verdict"
+        table.add_column(
+            Text(header),
+            justify="left" if index in (0, last) else "right",
+            no_wrap=not verdicts,
+            max_width=VERDICTS if verdicts else None,
+        )
+    for place, row in enumerate(grid.rows):
+        if place in grid.rule_before:
+            table.add_section()
+        entries = [row[index] for index in part.columns]
+        table.add_row(*(Text(entry.text, style=("", "bold", "underline")[entry.rank]) for entry in entries))
+    return table
 
 
 def as_markdown(grid: Grid) -> str:
@@ -110,7 +133,7 @@ def as_csv(comparison: Comparison) -> str:
 
 def _harmless(text: str) -> str:
     """Text that a spreadsheet does not take for a formula."""
-    return f"'{text}" if text[:1] in "=+-@" else text
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
 def grid_csv(grid: Grid) -> str:
