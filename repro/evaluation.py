@@ -158,6 +158,8 @@ def evaluate(
             logits = network.logits_of_sample(sample).to(device)
         else:
             logits = logits_of(network, sample.image, recipe, device)
+        if logits.isnan().any():
+            raise ValueError(f"{sample.name}: a logit is not a number; the network diverged, train it anew")
         images.append(sample.content_hash)
         units.append(sample.unit)
         for name, label in _labels(sample):

@@ -51,7 +51,7 @@ RECIPE = Recipe(
 
 
 class Pictures(torch.utils.data.Dataset):
-    """Seven images with a bright ellipse-like blob each, class 1, and a void frame; integers alone, no library's noise."""
+    """Seven images with a bright ellipse each, class 1, and a void frame; of integers alone, no library's noise."""
 
     def __len__(self):
         return IMAGES

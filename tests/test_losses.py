@@ -149,7 +149,7 @@ def test_foreground_weighs_three_to_one_only_above_75_per_cent_of_background():
 
 
 def test_an_unknown_loss_and_an_alpha_outside_zero_to_one_are_refused():
-    with pytest.raises(ValueError, match="no loss 'focal'.*cross_entropy_dice"):
+    with pytest.raises(ValueError, match=r"no loss 'focal'.*cross_entropy_dice"):
         make_loss("focal", alpha=0.5)
     for alpha in (None, -0.1, 1.1, float("nan")):
         with pytest.raises(ValueError, match="alpha is"):

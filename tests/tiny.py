@@ -71,9 +71,9 @@ def network(seed: int = 0, **options) -> Network:
 def evaluation_sample(number: int, size: tuple[int, int] = (8, 8), **changes) -> SimpleNamespace:
     """Return what `EvaluationSamples` would give."""
     image, label = pair([99, number], size)
-    fields = {"input_label": None, "field_of_view": None, "second_label": None, "name": f"picture {number}"}
-    hashes = {"unit": f"unit {number % 2}", "content_hash": f"{number:016x}"}
-    return SimpleNamespace(image=image, label=label, **(fields | hashes | changes))
+    fields = {"image": image, "label": label, "input_label": None, "field_of_view": None, "second_label": None}
+    names = {"name": f"picture {number}", "unit": f"unit {number % 2}", "content_hash": f"{number:016x}"}
+    return SimpleNamespace(**(fields | names | changes))
 
 
 def trainer(folder: Path, *, of=None, samples=None, **changes) -> Trainer:
