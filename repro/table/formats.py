@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from repro.compare import Comparison
 from repro.table.grid import Entry, Grid, digits_of, number
-from repro.table.parts import VERDICTS, Part, parts
+from repro.table.parts import VERDICT, VERDICTS, Part, parts
 
 WIDTH = 120  # characters of a line where there is no terminal that says how many it has
 
@@ -47,12 +47,11 @@ def _text_table(grid: Grid, part: Part):
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    last = len(grid.headers) - 1
     for index, header in zip(part.columns, part.headers):
-        verdicts = grid.headers[index] == "verdict"
+        verdicts = grid.headers[index] == VERDICT
         table.add_column(
             Text(header),
-            justify="left" if index in (0, last) else "right",
+            justify="left" if index == 0 or verdicts else "right",
             no_wrap=not verdicts,
             max_width=VERDICTS if verdicts else None,
         )
