@@ -1,6 +1,7 @@
-"""List the data sets, verify one, or write generated data in a set's layout."""
+"""List the data sets, fetch, verify or prepare one, or write generated data in a set's layout."""
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -35,12 +36,21 @@ def _main(arguments: Sequence[str] | None) -> int:
         each.add_argument(
             "--data", metavar="DIR", action="append", default=[], help="a data folder, or NAME=DIR"
         )
+    fetching = verbs.add_parser(
+        "fetch", help="download what may be, say where to get the rest, unpack what was brought"
+    )
+    fetching.add_argument("name", help="a data set, e.g. isic2018")
+    fetching.add_argument(
+        "--archive", metavar="FILE", type=Path, action="append", default=[], help="unpack this; repeatable"
+    )
+    fetching.add_argument("--to", metavar="DIR", type=Path, help="data folder; default: $REPRO_DATA or ./data")
+    fetching.add_argument("--all", action="store_true", help="also official splits that no list here uses")
     toy = verbs.add_parser("toy", help="write generated data in a set's layout")
     toy.add_argument("name", help="whose layout, e.g. isic2018")
     toy.add_argument("folder", metavar="DIR", type=Path, help="a new folder")
     toy.add_argument("--images", metavar="N", type=int, help="how many; default: the set's own number")
     options = parser.parse_args(arguments)
-    return {"list": _list, "verify": _verify, "toy": _toy}[options.verb](options)
+    return {"list": _list, "fetch": _fetch, "verify": _verify, "toy": _toy}[options.verb](options)
 
 
 def _list(options) -> int:
@@ -99,6 +109,15 @@ def _table(report: Report) -> str:
         "wrong: " + ", ".join(check.what for check in report.wrong) if report.wrong else "as it should be"
     )
     return "\n".join([*lines, f"{report.name} is {verdict}."])
+
+
+def _fetch(options) -> int:
+    from repro.data.fetch import fetch
+
+    folder = options.to or Path(os.environ.get("REPRO_DATA") or "data")
+    if fetch(options.name, folder, archives=options.archive, everything=options.all):
+        print(f"Now: python -m repro.data verify {options.name} --data {folder}")
+    return 0
 
 
 def _toy(options) -> int:
