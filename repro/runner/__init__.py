@@ -1,0 +1,23 @@
+"""From a run to its record: the only package where plans and torch meet."""
+
+from repro.runner.lists import Lists, check_data, label_counts, open_lists, spread
+from repro.runner.perform import make_network, make_run_loss, make_trainer, perform, prepare_torch
+from repro.runner.setting import Busy, Setting, is_done, locked, run_folder
+
+__all__ = [
+    "Busy",
+    "Lists",
+    "Setting",
+    "check_data",
+    "is_done",
+    "label_counts",
+    "locked",
+    "make_network",
+    "make_run_loss",
+    "make_trainer",
+    "open_lists",
+    "perform",
+    "prepare_torch",
+    "run_folder",
+    "spread",
+]

@@ -1,0 +1,153 @@
+"""One run from start to record: its network, its loss, its trainer, its evaluation."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from repro.checkpoint import clear
+from repro.data.samples import EvaluationSamples, TrainingSamples
+from repro.evaluation import evaluate, selection_scores
+from repro.losses import CLASS_WEIGHTS, Loss, make_loss
+from repro.networks import build
+from repro.plan import Run
+from repro.runner.lists import Lists, label_counts, open_lists
+from repro.runner.record import make_record, note_machine, save_weights, trained_seconds, write
+from repro.runner.setting import Setting, is_done, locked, run_folder
+from repro.training import Events, Trainer
+
+HISTOGRAMS = {"vessel": "image", "lesion": "pooled"}  # of two-class sets by foreground: vessels per image, skin pooled
+
+
+def make_network(run: Run, lists: Lists, device: torch.device) -> nn.Module:
+    """Return the run's network with its initial weights: drawn from the seed, or fitted where it has a `fit`."""
+    torch.manual_seed(run.seed)
+    network = build(run.network, classes=len(lists.train_set.class_names), **run.options)
+    if run.recipe.weights != "none":
+        from repro.models.encoders import load_encoder_weights
+
+        load_encoder_weights(network, run.recipe.weights)
+    if hasattr(network, "fit"):
+        network.fit(torch.from_numpy(lists.train_set.read_label(sample)) for sample in lists.train)
+    if device.type == "cuda" and hasattr(network, "checkpoint"):
+        getattr(network, "network", network).checkpoint = True  # blocks are computed twice; changes no number
+    return network.to(device).to(memory_format=torch.channels_last)
+
+
+def make_run_loss(run: Run, lists: Lists) -> Loss:
+    """Return the run's loss; its class weights are computed from the training labels."""
+    weights = None
+    if run.recipe.class_weights:
+        if run.recipe.class_weights not in CLASS_WEIGHTS:
+            raise ValueError(f"there are no class weights {run.recipe.class_weights!r}: {', '.join(CLASS_WEIGHTS)}")
+        weights = CLASS_WEIGHTS[run.recipe.class_weights](label_counts(lists.train_set, lists.train))
+    return make_loss(run.recipe.loss, alpha=run.recipe.alpha, class_weights=weights)
+
+
+def make_trainer(
+    run: Run, lists: Lists, network: nn.Module, setting: Setting, events: Events, *, report_loss: bool = False
+) -> Trainer:
+    """Return the trainer of a run, ready to go on from its folder's newest checkpoint."""
+    recipe, device = run.recipe, setting.device
+    loss = make_run_loss(run, lists)
+    samples = TrainingSamples(
+        lists.train_set,
+        lists.train,
+        size=recipe.size,
+        crop=recipe.crop,
+        augmentations=recipe.augmentations,
+        seed=run.seed,
+    )
+    selection = EvaluationSamples(lists.train_set, lists.selection, size=recipe.size)
+    report = EvaluationSamples(lists.test_set, lists.report, size=recipe.size)
+    classes = len(lists.train_set.class_names)
+
+    def scores(network: nn.Module, samples: EvaluationSamples) -> tuple[float, float]:
+        return selection_scores(network, _each(samples), loss, recipe=recipe, device=device, classes=classes)
+
+    return Trainer(
+        network=network,
+        loss=loss,
+        samples=samples,
+        select=lambda network: scores(network, selection),
+        report_loss=(lambda network: scores(network, report)[0]) if report_loss else None,
+        recipe=recipe,
+        seed=run.seed,
+        folder=run_folder(setting, run),
+        device=device,
+        identity=run.identity(),
+        events=events,
+        workers=setting.workers,
+    )
+
+
+def _each(samples) -> Iterator:
+    """The samples one after another (their classes have no iterator of their own that ends)."""
+    return (samples[index] for index in range(len(samples)))
+
+
+def perform(run: Run, setting: Setting, events: Events | None = None, *, report_loss: bool = False) -> Path:
+    """Train and evaluate one run, unless this checkout has; return its folder with `record.json` in it.
+
+    With `report_loss` the reported list's loss is recorded at each epoch's end, for a figure; nothing follows from it.
+
+    Raises:
+        Busy: another process is at it.
+        repro.training.Interrupted: stopped at a step boundary; the same call goes on.
+        ValueError: data, options or checkpoint are not what they should be.
+    """
+    folder = run_folder(setting, run)
+    with locked(folder):
+        if is_done(setting, run):
+            return folder
+        prepare_torch(setting)
+        started = time.monotonic()
+        lists = open_lists(run, setting.data)
+        network = make_network(run, lists, setting.device)
+        weights, trained = {"last": None}, None
+        if run.trained:
+            trainer = make_trainer(run, lists, network, setting, events or Events(), report_loss=report_loss)
+            note_machine(folder, setting.device)
+            trained = trainer.train()
+            weights = {"last": trainer.last_weights(), "selected": trained.selected}
+            save_weights(folder, weights)
+        evidence = _evaluate(run, lists, network, weights, setting)
+        record = make_record(run, lists, network, trained, evidence, setting)
+        record["provenance"]["seconds"] = round(
+            time.monotonic() - started if trained is None else trained_seconds(folder, trained.progress), 2
+        )
+        write(folder, evidence, record)
+        clear(folder)
+    return folder
+
+
+def prepare_torch(setting: Setting) -> None:
+    """Set what the process has to agree on before the first tensor."""
+    torch.use_deterministic_algorithms(setting.deterministic and setting.device.type == "cuda")
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = setting.deterministic
+
+
+def _evaluate(run: Run, lists: Lists, network: nn.Module, weights: dict, setting: Setting) -> dict:
+    """Evidence by evaluation name, "last native whole"; weights that are equal are evaluated once."""
+    samples = EvaluationSamples(lists.test_set, lists.report, size=run.recipe.size)
+    found: dict = {}
+    network.eval()
+    for name, state in weights.items():
+        if state is not None:
+            if name == "selected" and _equal(state, weights["last"]):
+                found |= {f"selected{key.removeprefix('last')}": each for key, each in found.items()}
+                continue
+            network.load_state_dict(state)
+        each = evaluate(
+            network, _each(samples), recipe=run.recipe, device=setting.device, classes=len(lists.test_set.class_names),
+            histograms=HISTOGRAMS.get(lists.test_set.class_names[-1]),
+        )  # fmt: skip
+        found |= {f"{name} {evaluation}": evidence for evaluation, evidence in each.items()}
+    return found
+
+
+def _equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(one[name], other[name]) for name in one)

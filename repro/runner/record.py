@@ -1,0 +1,117 @@
+"""What a finished run leaves behind: its record with the evidence, its curve, its weights."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from repro import machine, records
+from repro.data.base import content_hash, fingerprint
+from repro.data.samples import EvaluationSamples
+from repro.files import write_atomically
+from repro.models.cost import cost_and_structure
+from repro.plan import Run, Split
+from repro.runner.lists import Lists, label_counts
+from repro.runner.setting import Setting, run_folder
+from repro.training import Progress, Trained, read_log
+
+
+def make_record(
+    run: Run, lists: Lists, network: nn.Module, trained: Trained | None, evidence: dict, setting: Setting
+) -> dict:
+    """Return the JSON object of a finished run, without the seconds it took."""
+    names = lists.test_set.class_names
+    revision, clean = machine.commit(records.ROOT)
+    cost, structure = _cost(run, lists, network, setting.device)
+    return {
+        "id": run.id,
+        "run": run.identity(),
+        "classes": list(names),
+        "scores": records.scores_of(evidence, names),
+        "lists": {
+            "train": _list(run.train, lists.train),
+            "selection": _list(Split(data=run.train.data, list="selection"), lists.selection),
+            "report": _list(run.test, lists.report) | _field_of_view(lists.test_set),
+        },
+        "training": None if trained is None else {
+            "steps": trained.progress.step,
+            "ended": trained.progress.finished,
+            "selected_epoch": trained.progress.best_epoch,
+            "label_pixels": label_counts(lists.train_set, lists.train).tolist(),
+        },
+        "network": cost,
+        "structure": structure,
+        "provenance": {
+            "commit": revision,
+            "clean": clean,
+            "machines": _machines(run_folder(setting, run), setting.device),
+            "kind": machine.kind(setting.device),
+            "exact": setting.device.type == "cpu" or setting.deterministic,
+            "peak_memory_bytes": machine.peak_memory_bytes(setting.device),
+        },
+    }  # fmt: skip
+
+
+def _list(split: Split, samples: Sequence) -> dict:
+    """What a record says of an image list: enough to see that two lists share nothing."""
+    described = {
+        "data": split.data,
+        "list": split.list,
+        "n": len(samples),
+        "sha256": fingerprint(samples),
+        "units": sorted({sample.unit for sample in samples}),
+    }
+    if split.list != "train":
+        described["images"] = [content_hash(sample.image) for sample in samples]
+    return described
+
+
+def _field_of_view(dataset) -> dict:
+    """Where the field of view came from, of a data set that has one."""
+    source = getattr(dataset, "field_of_view_source", None)
+    return {"field_of_view": source} if source else {}
+
+
+def _cost(run: Run, lists: Lists, network: nn.Module, device: torch.device) -> tuple[dict, dict | None]:
+    """Cost and structure of the network at the size of the images that it sees."""
+    sample = EvaluationSamples(lists.test_set, lists.report[:1], size=run.recipe.size)[0]
+    return cost_and_structure(network, size=run.recipe.crop or tuple(sample.image.shape[-2:]), device=device)
+
+
+def note_machine(folder: Path, device: torch.device) -> None:
+    """Remember in the run's folder that it was on this machine, once."""
+    described = machine.describe(device)
+    known = _machines(folder, None)
+    if described not in known:
+        write_atomically(folder / "machines.json", json.dumps([*known, described]).encode())
+
+
+def _machines(folder: Path, device: torch.device | None) -> list[dict]:
+    path = folder / "machines.json"
+    if path.exists():
+        return json.loads(path.read_text())
+    return [machine.describe(device)] if device else []
+
+
+def trained_seconds(folder: Path, progress: Progress) -> float:
+    """Return the seconds of training over all sessions."""
+    points = read_log(folder / "log.jsonl")
+    return max(progress.seconds, points[-1]["seconds"] if points else 0.0)
+
+
+def save_weights(folder: Path, weights: dict[str, dict[str, torch.Tensor]]) -> None:
+    """Keep the weights that were evaluated, for prediction and export."""
+    from safetensors.torch import save
+
+    for name, state in weights.items():
+        contiguous = {key: tensor.detach().cpu().contiguous() for key, tensor in state.items()}
+        write_atomically(folder / f"{name}.safetensors", save(contiguous))
+
+
+def write(folder: Path, evidence: dict, record: dict) -> None:
+    """Write the three files of a record, the record itself last."""
+    write_atomically(folder / "evidence.npz", records.evidence_bytes(evidence))
+    write_atomically(folder / "curve.csv", records.curve_bytes(read_log(folder / "log.jsonl")))
+    write_atomically(folder / "record.json", records.record_bytes(record))

@@ -1,0 +1,60 @@
+"""Where and how runs are made, and the folder each lives in."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from repro.plan import Run
+
+
+class Busy(RuntimeError):
+    """Another process is at work in this run's folder."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where and how runs are made; nothing in it changes a score.
+
+    Attributes:
+        runs: the folder that holds a folder a run.
+        data: what `--data` said.
+        device: where tensors are.
+        workers: loader processes.
+        deterministic: on a GPU, only kernels that give the same bits each time.
+    """
+
+    runs: Path
+    data: tuple[str, ...]
+    device: torch.device
+    workers: int = 0
+    deterministic: bool = False
+
+
+def run_folder(setting: Setting, run: Run) -> Path:
+    """Return where a run lives."""
+    return setting.runs / run.id
+
+
+def is_done(setting: Setting, run: Run) -> bool:
+    """Whether this checkout has finished the run: its record is there, written last."""
+    return (run_folder(setting, run) / "record.json").exists()
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a run's folder for one writer; the system frees it however the process ends.
+
+    Raises:
+        Busy: another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Busy(f"{folder}: another process is training this run") from None
+        yield
