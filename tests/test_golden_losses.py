@@ -18,7 +18,11 @@ def test_the_first_ten_losses_are_the_golden_ones(name, tmp_path):
 
 
 def test_golden_losses_are_stored_for_every_network_that_is_trained_and_for_no_other():
-    assert sorted(golden_losses.stored()) == sorted(golden_losses.trained_networks())
+    missing = set(golden_losses.trained_networks()) - set(golden_losses.stored())
+    how = "python tests/regenerate_golden_losses.py"
+    assert not missing, f"no golden losses of {sorted(missing)}; write them with `{how} {' '.join(sorted(missing))}`"
+    left = set(golden_losses.stored()) - set(golden_losses.trained_networks())
+    assert not left, f"golden losses of {sorted(left)}, which nothing trains any more; `{how}` writes all anew"
 
 
 def test_golden_losses_are_ten_numbers_that_move():
