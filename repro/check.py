@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from repro import plan, records, views
+from repro import claims, plan, records, views
 from repro.command import Parser, run
-from repro.compare import Comparison, compare, find_suite, home_of, shown_as, suite_called
+from repro.compare import Comparison, compare, find_suite, folder_of, home_of, shown_as, suite_called
 from repro.metrics import Evidence
 from repro.papers.spec import Suite
 from repro.papers.suites import SUITES
@@ -42,7 +42,12 @@ def _main(arguments: Sequence[str] | None) -> int:
     parser = Parser(prog="repro.check", description=__doc__)
     parser.add_argument("--suite", help="only this suite; default: everything that is committed, and the demo")
     parser.add_argument("--fresh", action="store_true", help="fail where no demo was trained in this checkout")
+    parser.add_argument("--claims", action="store_true", help="only judge the papers' claims, and leave with 0")
     options = parser.parse_args(arguments)
+    if options.claims:
+        suite = shown_as(find_suite(options.suite))
+        print(claims.as_text(suite, folder_of(suite)), end="")
+        return 0
     suites = [shown_as(find_suite(options.suite))] if options.suite else None
     report = check_all(suites, fresh=options.fresh)
     for note in report.notes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from repro.compare import Comparison, Finding
+from repro.curves import points_of
 from repro.figure.style import COLOURS, DASHES, canvas, empty
 
 NAMES = {"train_loss": "training loss", "selection_loss": "validation loss", "report_loss": "test loss"}
@@ -65,27 +66,6 @@ def _curve(finding: Finding, quantity: str, axis: str) -> Curve | None:
         spread=np.array([each.std(ddof=1) if len(each) > 1 else 0.0 for each in values]),
         n=len(finding.records),
     )
-
-
-def points_of(points: list[dict], quantity: str, axis: str) -> list[tuple[float, float]]:
-    """Return (position, value) of one quantity of a recorded curve.
-
-    Over epochs the training loss is the mean over the epoch's steps; over steps it is each point's own mean, over the
-    steps since the point before.
-    """
-    if quantity != "train_loss":
-        return [(point[axis], point[quantity]) for point in points if point.get(quantity) is not None]
-    if axis == "step":
-        return [(point["step"], point["train_loss"]) for point in points]
-    sums: dict[float, list[float]] = {}
-    previous = 0.0
-    for point in points:
-        steps = point["step"] - previous
-        total = sums.setdefault(point["epoch"], [0.0, 0.0])
-        total[0] += point["train_loss"] * steps
-        total[1] += steps
-        previous = point["step"]
-    return [(epoch, total / steps) for epoch, (total, steps) in sums.items()]
 
 
 def draw(comparison: Comparison, title: str):
