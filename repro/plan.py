@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from repro.papers import PAPERS
 from repro.papers.spec import Column, FactTable, Figure, Paper, Reading, Recipe, Row, Stand, Suite, Table
@@ -55,14 +56,14 @@ class Run:
 
         A network's options stand as they are given, since what is off for one constructor is not for another.
         """
-        identity = _without_off(dataclasses.asdict(replace(self, options={})))
-        if self.options:
-            identity["options"] = {name: _plain(value) for name, value in self.options.items()}
+        identity = _on({each.name: getattr(self, each.name) for each in dataclasses.fields(self)})
+        identity |= {name: _on(vars(getattr(self, name))) for name in ("train", "test", "recipe")}
+        identity["options"] = {name: _plain(value) for name, value in self.options.items()}
         names = (self.network, self.train.data, self.test.data, self.recipe.loss)
         revisions = {name: REVISIONS[name] for name in names if REVISIONS.get(name, 1) != 1}
         return identity | ({"revisions": revisions} if revisions else {})
 
-    @property
+    @cached_property  # a table asks for hundreds of ids, several times each
     def id(self) -> str:
         """Twelve hex digits of the SHA-256 of the identity's canonical JSON (sorted keys, no spaces)."""
         canonical = json.dumps(self.identity(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
@@ -95,12 +96,13 @@ def _plain(value):
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def _without_off(value):
-    """`value` as JSON: None, False and () are left out of every mapping."""
-    if isinstance(value, dict):
-        kept = {key: _without_off(item) for key, item in value.items()}
-        return {key: item for key, item in kept.items() if item is not None and item is not False and item != []}
-    return _plain(value)
+def _on(fields: dict[str, object]) -> dict[str, object]:
+    """`fields` as JSON has them, without those that are None, False or ()."""
+    return {
+        name: _plain(value)
+        for name, value in fields.items()
+        if value is not None and value is not False and value != ()
+    }
 
 
 @dataclass(frozen=True)
