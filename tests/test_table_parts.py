@@ -1,7 +1,6 @@
 """Wide tables in parts that fit into a line."""
 
 import pytest
-
 from fabricated import folder_in
 
 from repro import plan
