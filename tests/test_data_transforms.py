@@ -1,9 +1,18 @@
+import albumentations as A
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repro.data.transforms import AUGMENTATIONS, Augmentation, resize_image, resize_label, sample_seed
+from repro.data.transforms import (
+    AUGMENTATIONS,
+    BRIGHTNESS,
+    COLOUR,
+    Augmentation,
+    resize_image,
+    resize_label,
+    sample_seed,
+)
 
 COLUMNS = np.tile(np.arange(20, dtype=np.uint8), (20, 1))  # the label of a pixel is its column
 PICTURE = np.stack([COLUMNS * 10] * 3, axis=2)
@@ -80,6 +89,45 @@ def test_what_comes_in_from_outside_is_void(key):
 def test_a_change_of_colour_leaves_the_label_alone(key):
     for _, label in outcomes(key, range(10)):
         np.testing.assert_array_equal(label, COLUMNS)
+
+
+@pytest.mark.parametrize("kind", ["noise", "smooth", "grey", "dark"])
+def test_our_jitter_and_flip_are_the_librarys_to_the_bit_with_the_same_draws(kind):
+    rng = np.random.default_rng(len(kind))
+    image = rng.integers(0, 256, (87, 53, 3), np.uint8)
+    if kind == "smooth":
+        image = resize_image(image[:4, :5], (87, 53))
+    if kind == "grey":
+        image = np.repeat(image[..., :1], 3, axis=2)
+    if kind == "dark":
+        image //= 64
+    label = image[..., 0] % 19
+    still = {"brightness": (1, 1), "contrast": (1, 1), "saturation": (1, 1), "hue": (0, 0), "p": 1}
+    library = A.Compose(
+        [
+            A.RandomCrop(70, 41, p=1),
+            A.HorizontalFlip(p=0.5),
+            A.ColorJitter(**{**still, "brightness": BRIGHTNESS}),
+            A.ColorJitter(**{**still, **COLOUR}),
+        ]
+    )
+    ours = Augmentation(crop=(70, 41), augmentations=["horizontal_flip", "brightness", "colour"])
+    for index in range(60):
+        library.set_random_seed(sample_seed(1, 2, index))
+        expected = library(image=image, mask=label)
+        found = ours(image, label, seed=1, epoch=2, index=index)
+        np.testing.assert_array_equal(found[0], expected["image"])
+        np.testing.assert_array_equal(found[1], expected["mask"])
+
+
+@pytest.mark.parametrize("crop", [None, (20, 20), (10, 20)])
+def test_the_image_and_label_that_come_in_are_never_changed(crop):
+    image, label = PICTURE.copy(), COLUMNS.copy()
+    augment = Augmentation(crop=crop, augmentations=[*AUGMENTATIONS])
+    for index in range(20):
+        augment(image, label, seed=0, epoch=0, index=index)
+    np.testing.assert_array_equal(image, PICTURE)
+    np.testing.assert_array_equal(label, COLUMNS)
 
 
 def test_a_crop_is_a_window_of_both_and_an_image_smaller_than_it_is_padded_with_void():

@@ -9,6 +9,7 @@ os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # it would ask the package index a
 import albumentations as A
 import cv2
 import numpy as np
+from albucore import multiply, multiply_add
 
 from repro.data.base import VOID
 
@@ -35,13 +36,94 @@ def _affine(**change: object) -> A.Affine:
     )
 
 
+class _HorizontalFlip(A.HorizontalFlip):
+    """The library's flip by OpenCV: a tenth of the time that numpy's negative strides take."""
+
+    def apply(self, img: np.ndarray, **params: object) -> np.ndarray:
+        return cv2.flip(img, 1)
+
+
+class _ColorJitter(A.ColorJitter):
+    """The library's jitter of uint8 images, to the bit and with the same draws, in a third of the time.
+
+    What is a function of one channel's value alone is looked up in a table that the library's own function made, and
+    the image is worked on in strips of rows, in place where that is allowed: they stay in the processor's cache.
+    """
+
+    def apply(
+        self,
+        img: np.ndarray,
+        brightness: float,
+        contrast: float,
+        saturation: float,
+        hue: float,
+        order: Sequence[int],
+        **params: object,
+    ) -> np.ndarray:
+        makers = (
+            (brightness, 1, _brighten),
+            (contrast, 1, _contrast),
+            (saturation, 1, _saturate),
+            (hue, 0, _turn_hue),
+        )
+        steps = [(make, factor) for factor, still, make in map(makers.__getitem__, order) if factor != still]
+        source = img
+        while steps:
+            target = source if source.flags.writeable else np.empty(source.shape, np.uint8)
+            # A contrast needs the whole image as the steps before it left it, so it begins a pass of its own.
+            end = next((place for place, (make, _) in enumerate(steps) if make is _contrast and place), len(steps))
+            changes = [make(factor, source) for make, factor in steps[:end]]
+            for top in range(0, len(source), STRIP):
+                strip = source[top : top + STRIP]
+                for change in changes:
+                    strip = change(strip, target[top : top + STRIP])
+            source, steps = target, steps[end:]
+        return source
+
+
+STRIP = 32  # rows
+VALUES = np.arange(256, dtype=np.uint8).reshape(1, 256, 1)
+Change = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (strip, where to write the result) -> the result
+
+
+def _brighten(factor: float, image: np.ndarray) -> Change:
+    table = multiply(VALUES, factor, inplace=False).ravel()
+    return lambda strip, to: cv2.LUT(strip, table, dst=to)
+
+
+def _contrast(factor: float, image: np.ndarray) -> Change:
+    strips = (image[top : top + STRIP] for top in range(0, len(image), STRIP))
+    mean = sum(cv2.sumElems(cv2.cvtColor(strip, cv2.COLOR_RGB2GRAY))[0] for strip in strips) / image[..., 0].size
+    table = multiply_add(VALUES, factor, mean * (1 - factor), inplace=False).ravel()
+    return lambda strip, to: cv2.LUT(strip, table, dst=to)
+
+
+def _saturate(factor: float, image: np.ndarray) -> Change:
+    def change(strip: np.ndarray, to: np.ndarray) -> np.ndarray:
+        grey = cv2.cvtColor(cv2.cvtColor(strip, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        return cv2.addWeighted(strip, factor, grey, 1 - factor, 0, dst=to)
+
+    return change
+
+
+def _turn_hue(factor: float, image: np.ndarray) -> Change:
+    table = np.repeat(VALUES, 3, axis=2)
+    table[..., 0] = np.mod(np.arange(256, dtype=np.int16) + 180 * factor, 180).astype(np.uint8)
+
+    def change(strip: np.ndarray, to: np.ndarray) -> np.ndarray:
+        hsv = cv2.cvtColor(strip, cv2.COLOR_RGB2HSV)
+        return cv2.cvtColor(cv2.LUT(hsv, table, dst=hsv), cv2.COLOR_HSV2RGB, dst=to)
+
+    return change
+
+
 def _jitter(**factors: tuple[float, float]) -> A.ColorJitter:
     still = {"brightness": (1, 1), "contrast": (1, 1), "saturation": (1, 1), "hue": (0, 0)}
-    return A.ColorJitter(**{**still, **factors}, p=1)
+    return _ColorJitter(**{**still, **factors}, p=1)
 
 
 AUGMENTATIONS: dict[str, Callable[[], A.BasicTransform]] = {
-    "horizontal_flip": lambda: A.HorizontalFlip(p=0.5),
+    "horizontal_flip": lambda: _HorizontalFlip(p=0.5),
     "vertical_flip": lambda: A.VerticalFlip(p=0.5),
     "diagonal_flip": lambda: A.Transpose(p=0.5),
     "shift": lambda: _affine(translate_percent={"x": (-SHIFT, SHIFT), "y": (-SHIFT, SHIFT)}),
@@ -89,6 +171,8 @@ class Augmentation:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the (h, w, 3) image and (h, w) label, both uint8, of this (seed, epoch, index)."""
         self._compose.set_random_seed(sample_seed(seed, epoch, index))
+        image = image.view()
+        image.flags.writeable = False  # what a step has made may be changed in place, what came in never
         pair = self._compose(image=image, mask=label)
         return pair["image"], pair["mask"]
 
