@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from repro import claims, plan, records, views
+from repro import claims, pages, plan, records, views
 from repro.command import Parser, run
 from repro.compare import Comparison, compare, find_suite, folder_of, home_of, shown_as, suite_called
 from repro.metrics import Evidence
@@ -62,7 +62,7 @@ def check_all(suites: Sequence[Suite] | None = None, *, fresh: bool = False, roo
     """Return what is wrong with the given suites, or with everything that `root` holds."""
     report = Report()
     for suite in committed_suites(root) if suites is None else suites:
-        folder = records.lock_of(suite.name, root) if suite.toy else home_of(suite, root)
+        folder = committed_folder(suite, root)
         report.suites += 1
         check_views(suite, folder, report)
         if suite.toy:
@@ -85,10 +85,16 @@ def committed_suites(root: Path = records.ROOT) -> list[Suite]:
     return list({shown_as(suite).name: shown_as(suite) for suite in found}.values())
 
 
+def committed_folder(suite: Suite, root: Path = records.ROOT) -> Folder:
+    """Return where a suite's committed records and views are: a generated one's are its lock."""
+    return records.lock_of(suite.name, root) if suite.toy else home_of(suite, root)
+
+
 def check_committed(root: Path, report: Report) -> None:
-    """Check the published records, and that every folder of views is a suite's."""
+    """Check the published records, the papers' pages, and that every folder of views is a suite's."""
     published = records.folder_of(None, toy=False, root=root)
     check_folder(published.records, report)
+    report.failures += pages.outdated(root)
     for path in records.differing(root / "runs", published.records):
         report.notes.append(f"{path}: its numbers are not those published under its name")
     for kind in ("tables", "figures"):

@@ -120,7 +120,7 @@ def test_rows_that_are_not_in_the_paper_stand_below_a_rule(folder: Folder):
     assert "Rows below the rule are not in the paper." in grid.below
     assert as_markdown(grid).count("| *not in the paper* |") == 1
     body = as_latex(grid).partition(r"\midrule")[2]
-    assert body.index(r"\midrule") < body.index("U-Net &") and body.index("PSPNet") < body.index(r"\midrule")
+    assert body.index(r"\midrule") < body.index("U-Net {[}1{]} &") and body.index("PSPNet") < body.index(r"\midrule")
     text = as_text(grid).splitlines()
     before = next(index for index, line in enumerate(text) if line.startswith(" U-Net "))
     assert text[before - 1] == "" and text[before - 2].startswith(" ours")
@@ -226,7 +226,7 @@ def test_text_takes_no_name_for_markup_and_cuts_nothing():
 
 
 def test_a_table_of_every_column_is_cut_nowhere(folder: Folder):
-    text = render(TABLE, CAMVID, folder, "text", every_column=True)
+    text = render(TABLE, CAMVID, folder, "text", columns="all")
     assert "…" not in text
     assert "measured: last and selected weights" in text
     assert text.count("other data") >= 3  # FCN, SegNet and PSPNet
@@ -320,7 +320,10 @@ def test_bad_input_is_one_sentence_on_stderr(arguments: list[str], sentence: str
     assert out == "" and err.startswith("repro.table: ") and sentence in err and err.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [["paper1_table1", "--format", "xml"], [], ["paper1_table1", "--colour"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["paper1_table1", "--format", "xml"], [], ["paper1_table1", "--all"], ["paper1_table1", "--colour"]],
+)
 def test_bad_options_are_one_sentence_on_stderr(arguments: list[str], capsys: pytest.CaptureFixture):
     with pytest.raises(SystemExit) as left:
         main(arguments)
@@ -332,7 +335,7 @@ def test_bad_options_are_one_sentence_on_stderr(arguments: list[str], capsys: py
 def test_every_format_of_every_exhibit_of_every_suite_prints_and_writes_nothing(capsys: pytest.CaptureFixture):
     before = snapshot(ROOT / "tables") | snapshot(ROOT / "figures")
     for id in plan.exhibits():
-        for format in ("text", "md", "tex", "csv"):
+        for format in ("text", "md", "tex", "csv", "html"):
             assert main([id, "--format", format]) == 0
             assert capsys.readouterr().out.strip()
     for suite in ("demo", "camvid-e4"):

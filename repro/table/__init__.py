@@ -4,6 +4,7 @@ from repro.compare import compare
 from repro.papers.spec import FactTable, Suite, Table
 from repro.plan import headline_columns
 from repro.records import Folder
+from repro.table.cost import cost_grid
 from repro.table.facts import facts_grid
 from repro.table.formats import FORMATS, as_csv, as_text
 from repro.table.grid import Grid, make_grid
@@ -11,16 +12,25 @@ from repro.table.grid import Grid, make_grid
 __all__ = ["FORMATS", "Grid", "as_csv", "as_text", "grid_of", "make_grid", "render"]
 
 
-def grid_of(table: Table | FactTable, suite: Suite, folder: Folder, *, every_column: bool = False) -> Grid:
-    """Return a table as people read it: the columns the paper prints, or all that are declared."""
+def grid_of(table: Table | FactTable, suite: Suite, folder: Folder, *, columns: str = "paper") -> Grid:
+    """Return a table as people read it.
+
+    Args:
+        table: as declared.
+        suite: whose numbers.
+        folder: where its records are.
+        columns: "paper" as printed, "all" that are declared, or "cost": parameters, operations, time and memory.
+    """
     if isinstance(table, FactTable):
         return facts_grid(table, folder)
-    columns = table.columns if every_column else headline_columns(table) or table.columns
-    return make_grid(compare(table, suite, folder, columns=columns))
+    if columns == "cost":
+        return cost_grid(compare(table, suite, folder))
+    shown = table.columns if columns == "all" else headline_columns(table) or table.columns
+    return make_grid(compare(table, suite, folder, columns=shown))
 
 
-def render(table: Table | FactTable, suite: Suite, folder: Folder, format: str, *, every_column: bool = False) -> str:
-    """Return a table in one of `FORMATS`; a CSV always has every column."""
-    if format == "csv" and not isinstance(table, FactTable):
+def render(table: Table | FactTable, suite: Suite, folder: Folder, format: str, *, columns: str = "paper") -> str:
+    """Return a table in one of `FORMATS`; a CSV of scores always has every column."""
+    if format == "csv" and columns != "cost" and not isinstance(table, FactTable):
         return as_csv(compare(table, suite, folder))
-    return FORMATS[format](grid_of(table, suite, folder, every_column=every_column))
+    return FORMATS[format](grid_of(table, suite, folder, columns=columns))

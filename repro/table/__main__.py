@@ -1,4 +1,4 @@
-"""Print one table, or the numbers behind a figure."""
+"""Print one table, or the numbers behind a figure; or rewrite all of them."""
 
 import sys
 from collections.abc import Sequence
@@ -9,6 +9,9 @@ from repro.compare import find_suite, folder_of, shown_as, suites_with_numbers
 from repro.papers.spec import FactTable
 from repro.table import FORMATS, render
 
+COLUMNS = ("paper", "all", "cost")
+_COLUMNS_HELP = "as printed, all declared ones, or what each system costs"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
@@ -17,22 +20,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(arguments: Sequence[str] | None) -> int:
     parser = Parser(prog="repro.table", description=__doc__)
-    parser.add_argument("id", help="a table or figure, e.g. paper1_table1")
+    parser.add_argument("id", nargs="?", help="a table or figure, e.g. paper1_table1")
+    parser.add_argument("--all", action="store_true", help="rewrite every view of every suite with committed records")
     parser.add_argument("--suite", help="whose numbers; default: the papers' own data")
     parser.add_argument("--format", choices=sorted(FORMATS), default="text")
-    parser.add_argument("--columns", choices=("paper", "all"), default="paper", help="as printed, or all declared ones")
+    parser.add_argument("--columns", choices=COLUMNS, default="paper", help=_COLUMNS_HELP)
     options = parser.parse_args(arguments)
+    if options.all == (options.id is not None):
+        parser.error("give the id of a table or figure, or --all")
+    if options.all:
+        return _rewrite_all()
     table = plan.exhibit(options.id)
     asked = find_suite(options.suite)
     if not isinstance(table, FactTable) and not plan.stands(table, asked):
         raise ValueError(f"suite {asked.name} has no data for {table.id}; it has {', '.join(plan.tables_of(asked))}")
     suite = shown_as(asked)
     folder = folder_of(suite)
-    print(render(table, suite, folder, options.format, every_column=options.columns == "all"), end="")
+    print(render(table, suite, folder, options.format, columns=options.columns), end="")
     if options.suite is None and options.format == "text" and not isinstance(table, FactTable):
         names = suites_with_numbers(table)
         there = f"Suites with numbers for it: {', '.join(names)} (--suite NAME)."
         print(there if names else "No suite has numbers for it yet.")
+    return 0
+
+
+def _rewrite_all() -> int:
+    """Rewrite the views of every suite from its committed records; say which."""
+    from repro import views
+    from repro.check import committed_folder, committed_suites
+
+    for suite in committed_suites():
+        folder = committed_folder(suite)
+        if views.of_suite(suite, folder):
+            views.write(suite, folder)
+            print(f"{suite.title}: {folder.tables}, {folder.figures}")
+        else:
+            print(f"{suite.title}: no committed records")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The formats of a table: text, Markdown, LaTeX and CSV."""
+"""The formats of a table: text, Markdown, LaTeX, CSV and HTML."""
 
 import csv
 import io
@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from repro.compare import Comparison
 from repro.table.grid import Entry, Grid, digits_of, number
+from repro.table.html import as_html
 from repro.table.parts import VERDICT, VERDICTS, Part, parts
 
 WIDTH = 120  # characters of a line where there is no terminal that says how many it has
@@ -34,7 +35,7 @@ def as_text(grid: Grid) -> str:
             console.print(Text(f"\n {part.caption}", style="bold"), end="")
         console.print(_text_table(grid, part))
     console.width = lines
-    for line in grid.below:
+    for line in (*grid.below, *grid.references):
         console.print(Text(line, style="dim"))
     text = "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
     return re.sub(r"\n{3,}", "\n\n", text) + "\n"
@@ -59,7 +60,7 @@ def _text_table(grid: Grid, part: Part):
         if place in grid.rule_before:
             table.add_section()
         entries = [row[index] for index in part.columns]
-        table.add_row(*(Text(entry.text, style=("", "bold", "underline")[entry.rank]) for entry in entries))
+        table.add_row(*(Text(entry.shown, style=("", "bold", "underline")[entry.rank]) for entry in entries))
     return table
 
 
@@ -72,7 +73,7 @@ def as_markdown(grid: Grid) -> str:
         if index in grid.rule_before:
             lines.append("| *not in the paper* " + "| " * (len(grid.headers) - 1) + "|")
         lines.append("| " + " | ".join(_emphasised(entry) for entry in row) + " |")
-    lines += ["", *(f"{_markdown(line)}  " for line in grid.below)]
+    lines += ["", *(f"{_markdown(line)}  " for line in (*grid.below, *grid.references))]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -82,12 +83,13 @@ def _markdown(text: str) -> str:
 
 
 def _emphasised(entry: Entry) -> str:
-    text = _markdown(entry.text)
+    text = _markdown(entry.shown)
     return {0: text, 1: f"**{text}**", 2: f"*{text}*"}[entry.rank]
 
 
 _TEX = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$",
-        "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "–": "--",
+        "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "–": "--", "−": "$-$",
+        "†": r"\dag{}", "‡": r"\ddag{}",
         "[": "{[}", "]": "{]}"}  # fmt: skip
 
 
@@ -104,7 +106,7 @@ def as_latex(grid: Grid) -> str:
     for index, row in enumerate(grid.rows):
         if index in grid.rule_before:
             lines.append(r"\midrule")
-        marked = [("{}", r"\textbf{{{}}}", r"\underline{{{}}}")[entry.rank].format(_tex(entry.text)) for entry in row]
+        marked = [("{}", r"\textbf{{{}}}", r"\underline{{{}}}")[entry.rank].format(_tex(entry.shown)) for entry in row]
         lines.append(" & ".join(marked) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}"]
     lines += [rf"\par\footnotesize {_tex(line)}" for line in (*grid.above, *grid.below)]
@@ -144,4 +146,10 @@ def grid_csv(grid: Grid) -> str:
     return buffer.getvalue()
 
 
-FORMATS: dict[str, Callable[[Grid], str]] = {"text": as_text, "md": as_markdown, "tex": as_latex, "csv": grid_csv}
+FORMATS: dict[str, Callable[[Grid], str]] = {
+    "text": as_text,
+    "md": as_markdown,
+    "tex": as_latex,
+    "csv": grid_csv,
+    "html": as_html,
+}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from repro import plan
 from repro.compare import Comparison, Finding, is_own, own_suite
 from repro.papers.spec import Column, Table
+from repro.table.notes import notes_of
 
 DEFAULT_DIGITS = {"percent": 1, "fraction": 3}
 SCALE = {"percent": 100.0, "fraction": 1.0}
@@ -13,10 +14,22 @@ SCALE = {"percent": 100.0, "fraction": 1.0}
 
 @dataclass(frozen=True)
 class Entry:
-    """One printed cell. `rank` is 1 for the best measured number of its column, 2 for the second, else 0."""
+    """One printed cell.
+
+    Attributes:
+        text: what stands in it.
+        rank: 1 for the best measured number of its column, 2 for the second, else 0.
+        mark: what points to a note below: "†", " [1, 3]".
+    """
 
     text: str
     rank: int = 0
+    mark: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The text with its mark."""
+        return self.text + self.mark
 
 
 @dataclass(frozen=True)
@@ -30,6 +43,7 @@ class Grid:
         rows: entries in the order of the headers.
         rule_before: indices of rows that begin a new part ("not in the paper").
         below: notes under the table.
+        references: third parties' numbers on the same data, for people: under the table in text, Markdown and HTML.
     """
 
     id: str
@@ -39,6 +53,7 @@ class Grid:
     rows: tuple[tuple[Entry, ...], ...]
     rule_before: tuple[int, ...]
     below: tuple[str, ...]
+    references: tuple[str, ...] = ()
 
 
 def digits_of(table: Table, column: Column) -> int:
@@ -74,23 +89,27 @@ def make_grid(comparison: Comparison) -> Grid:
         headers += [_reported_header(comparison, column)] if reported else []
         headers += [f"{column.name} measured"]
     ranks = [_ranks(comparison, index) for index in range(len(columns))]
+    notes = notes_of(comparison)
     rows = []
     for row_index, findings in enumerate(comparison.rows):
-        entries = [Entry(findings[0].row.name)]
+        name = findings[0].row.name
+        entries = [Entry(name, mark=notes.rows.get(name, ""))]
         for index, finding in enumerate(findings):
             if with_reported[index]:
-                entries.append(Entry(finding.reported or ""))
+                printed = (name, finding.column.reading_of or finding.column.name)
+                entries.append(Entry(finding.reported or "", mark=notes.cells.get(printed, "")))
             text = measured_text(finding, digits[index], with_n=len(counts) > 1) or _nothing(finding)
             entries.append(Entry(text, ranks[index].get(row_index, 0)))
         rows.append((*entries, Entry(_verdicts(findings))))
     return Grid(
         id=table.id,
-        title=_title(comparison),
-        above=_above(comparison),
+        title=title_of(comparison),
+        above=above_of(comparison),
         headers=(*headers, "verdict"),
         rows=tuple(rows),
-        rule_before=_rules(comparison),
-        below=_below(comparison, counts),
+        rule_before=rules_of(comparison),
+        below=(*_below(comparison, counts), *notes.below),
+        references=notes.references,
     )
 
 
@@ -136,15 +155,16 @@ def _verdicts(findings: tuple[Finding, ...]) -> str:
     return "; ".join(f"{name} {word}" for name, word in words.items())
 
 
-def _title(comparison: Comparison) -> str:
-    """The table's title, and whose data stand behind it."""
+def title_of(comparison: Comparison) -> str:
+    """Return the table's title with whose data stand behind it."""
     stands = plan.stands(comparison.table, comparison.suite)
     names = " and ".join(dict.fromkeys(stand.name for stand in stands.values()))
     reading = f" ({comparison.reading.name})" if comparison.reading else ""
     return f"{comparison.table.title}{reading}" + (f", on {names}" if names else "")
 
 
-def _above(comparison: Comparison) -> tuple[str, ...]:
+def above_of(comparison: Comparison) -> tuple[str, ...]:
+    """Return the lines between title and table: the paper, and what the suite replaced."""
     suite, table = comparison.suite, comparison.table
     lines = [f"{plan.paper_of(table.id).title}; {table.place}"]
     if is_own(suite):
@@ -186,8 +206,8 @@ def _plain(value: object) -> str:
     return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def _rules(comparison: Comparison) -> tuple[int, ...]:
-    """Where the rows that are not in the paper begin."""
+def rules_of(comparison: Comparison) -> tuple[int, ...]:
+    """Return where the rows that are not in the paper begin."""
     extra = [index for index, row in enumerate(comparison.rows) if row[0].row.extra]
     return (extra[0],) if extra and extra[0] > 0 else ()
 
@@ -201,7 +221,7 @@ def _below(comparison: Comparison, counts: set[int]) -> tuple[str, ...]:
         spread = "mean ± standard deviation over seeds, " if max(counts) > 1 else ""
         weights = " and ".join(dict.fromkeys(column.weights for column in comparison.columns))
         lines.append(f"measured: {weights} weights, {spread}{seeds}; {', '.join(kinds)}")
-    if _rules(comparison):
+    if rules_of(comparison):
         lines.append("Rows below the rule are not in the paper.")
     lines += dict.fromkeys(f"{f.row.name}: not built: {f.why}" for f in findings if f.why)
     lines += [f"{kind}: a re-run, {f.row.name}, {f.column.name}" for f in findings for kind, _ in f.reruns]

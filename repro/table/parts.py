@@ -85,6 +85,6 @@ def _two_lines(header: str) -> str:
 
 def _width(grid: Grid, index: int, header: str) -> int:
     """The characters of the widest line of a column."""
-    cells = max((len(row[index].text) for row in grid.rows), default=0)
+    cells = max((len(row[index].shown) for row in grid.rows), default=0)
     cells = min(cells, VERDICTS) if grid.headers[index] == VERDICT else cells
     return max(cells, *map(len, header.split("\n")))
