@@ -8,8 +8,10 @@ import numpy as np
 
 from repro.compare import Comparison, Finding
 from repro.curves import points_of
-from repro.figure.style import COLOURS, DASHES, canvas, empty
+from repro.figure.said import context
+from repro.figure.style import COLOURS, DASHES, canvas, empty, headline, notes
 
+LETTER = 0.062  # inches a letter of the key takes
 NAMES = {"train_loss": "training loss", "selection_loss": "validation loss", "report_loss": "test loss"}
 
 
@@ -73,7 +75,7 @@ def draw(comparison: Comparison, title: str):
     table = comparison.table
     curves = curves_of(comparison)
     rows = list(dict.fromkeys(curve.row for curve in curves))
-    with canvas(columns=len(table.curves), width=3.6 * max(len(table.curves), 2), sharey=True, squeeze=False) as (
+    with canvas(columns=len(table.curves), width=2.9 * max(len(table.curves), 2), sharey=True, squeeze=False) as (
         figure,
         axes,
     ):
@@ -94,9 +96,22 @@ def draw(comparison: Comparison, title: str):
         axes[0][0].set_ylabel("loss")
         handles, labels = axes[0][0].get_legend_handles_labels()
         if handles:
-            figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
-        figure.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
+            figure.set_figwidth(figure.get_figwidth() + LETTER * max(map(len, labels)) + 0.5)
+            figure.legend(handles, labels, loc="outside right center", fontsize=8)
+        headline(figure, title)
+        notes(figure, filter(None, (_seeds(curves), *context(comparison))))
         yield figure
+
+
+def _seeds(curves: list[Curve]) -> str:
+    """How many seeds are behind the curves, and what the bands are."""
+    counts = sorted({curve.n for curve in curves})
+    if not counts:
+        return ""
+    if counts[-1] == 1:
+        return "Curves: one seed (n = 1), so no spread is shown."
+    n = f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
+    return f"Curves: means over seeds ({n}); bands: plus and minus their standard deviation."
 
 
 def as_csv(comparison: Comparison) -> str:
