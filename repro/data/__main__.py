@@ -1,7 +1,9 @@
 """List the data sets, fetch, verify or prepare one, or write generated data in a set's layout."""
 
+import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -32,7 +34,15 @@ def _main(arguments: Sequence[str] | None) -> int:
     )
     verifying.add_argument("name", help="a data set, e.g. chasedb1")
     verifying.add_argument("--json", metavar="FILE", type=Path, help="write the whole report there, too")
-    for each in (listing, verifying):
+    preparing = verbs.add_parser("prepare", help="decode and resize a set once, to be mapped ever after")
+    preparing.add_argument("name", help="a data set, e.g. cityscapes")
+    preparing.add_argument(
+        "--size", type=_size, metavar="HxW", action="append", default=[],
+        help="height x width, or native; repeatable; default: what the suites train at",
+    )  # fmt: skip
+    preparing.add_argument("--cache", metavar="DIR", help="where; default: $REPRO_CACHE or ~/.cache/repro")
+    preparing.add_argument("--dry-run", action="store_true", help="only say how large it would be")
+    for each in (listing, verifying, preparing):
         each.add_argument(
             "--data", metavar="DIR", action="append", default=[], help="a data folder, or NAME=DIR"
         )
@@ -50,7 +60,9 @@ def _main(arguments: Sequence[str] | None) -> int:
     toy.add_argument("folder", metavar="DIR", type=Path, help="a new folder")
     toy.add_argument("--images", metavar="N", type=int, help="how many; default: the set's own number")
     options = parser.parse_args(arguments)
-    return {"list": _list, "fetch": _fetch, "verify": _verify, "toy": _toy}[options.verb](options)
+    return {"list": _list, "fetch": _fetch, "verify": _verify, "prepare": _prepare, "toy": _toy}[
+        options.verb
+    ](options)
 
 
 def _list(options) -> int:
@@ -81,9 +93,7 @@ def _found(name: str, data: Sequence[str]) -> str:
 
 def _verify(options) -> int:
     dataset = open_dataset(options.name, find_root(options.name, search_folders(options.name, options.data)))
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+    with _bars() as bars:
         task = bars.add_task(f"verifying {dataset.name}", total=None)
         report = verify(dataset, on_sample=lambda done, total: bars.update(task, completed=done, total=total))
     report = replace(report, checks=(*report.checks, compare_manifest(report)))
@@ -109,6 +119,63 @@ def _table(report: Report) -> str:
         "wrong: " + ", ".join(check.what for check in report.wrong) if report.wrong else "as it should be"
     )
     return "\n".join([*lines, f"{report.name} is {verdict}."])
+
+
+def _size(text: str) -> tuple[int, int] | None:
+    if text == "native":
+        return None
+    found = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size, expected HEIGHTxWIDTH such as 448x448, or native")
+    return int(found[1]), int(found[2])
+
+
+def _sizes_trained_at(name: str) -> list[tuple[int, int] | None]:
+    """The sizes that the declared runs resize the set's training images to."""
+    from repro import plan
+    from repro.papers.suites import SUITES
+
+    runs = (job.run for suite in SUITES.values() for job in plan.plan(suite, seeds=(0,)))
+    sizes = dict.fromkeys(run.recipe.size for run in runs if run.train.data == name and run.trained)
+    return [*sizes] or [None]
+
+
+def _prepare(options) -> int:
+    from repro.data.cache import Prepared, free_bytes
+
+    if options.cache:
+        os.environ["REPRO_CACHE"] = options.cache
+    dataset = open_dataset(options.name, find_root(options.name, search_folders(options.name, options.data)))
+    if "train" not in dataset.lists:
+        raise ValueError(f"{dataset.name}: is for testing only; there is no training list to prepare.")
+    samples = dataset.samples("train")
+    for size in options.size or _sizes_trained_at(options.name):
+        prepared = Prepared(dataset, samples, size=size)
+        damaged = 0 if options.dry_run else prepared.check()
+        missing = prepared.missing
+        needed, free = prepared.needed_bytes(missing), free_bytes(prepared.folder)
+        print(
+            f"{prepared.folder}: {len(samples) - len(missing)} of {len(samples)} training pairs are there"
+            f"{f', {damaged} damaged ones were deleted' if damaged else ''}; the others need {needed / 1e9:.2f} GB, "
+            f"{free / 1e9:.1f} GB are free."
+        )
+        if missing and not options.dry_run:
+            if needed > free:
+                raise ValueError(f"{prepared.folder}: there is no room; name another folder with --cache DIR.")
+            print(f"{_make(prepared)} pairs prepared.")
+    return 0
+
+
+def _make(prepared) -> int:
+    with _bars() as bars:
+        task = bars.add_task(f"preparing {prepared.dataset.name}", total=None)
+        return prepared.make(on_pair=lambda done, total: bars.update(task, completed=done, total=total))
+
+
+def _bars() -> Progress:
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _fetch(options) -> int:

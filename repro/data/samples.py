@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from repro.data.base import Sample, SegmentationSet, content_hash
+from repro.data.cache import Prepared, read_pair
 from repro.data.images import size_of
 from repro.data.transforms import Augmentation, Size, resize_image, resize_label
 
@@ -28,6 +29,8 @@ class TrainingSamples(torch.utils.data.Dataset):
         crop: (height, width) of a random crop; smaller images are padded with void. None trains on whole images.
         augmentations: keys of `repro.data.transforms.AUGMENTATIONS`, applied in this order.
         seed: of the run.
+        kept_bytes: memory for decoded pairs.
+        prepared: the same samples at the same size, decoded before; read in place of the files.
 
     Raises:
         ValueError: the list is empty, an augmentation is unknown, a diagonal flip of what is not square, or whole
@@ -44,6 +47,7 @@ class TrainingSamples(torch.utils.data.Dataset):
         augmentations: Sequence[str],
         seed: int,
         kept_bytes: int = KEPT_BYTES,
+        prepared: Prepared | None = None,
     ):
         if not samples:
             raise ValueError(f"{dataset.name}: an empty training list, expected at least one image.")
@@ -56,6 +60,8 @@ class TrainingSamples(torch.utils.data.Dataset):
             )
         self._kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self._room = kept_bytes
+        assert prepared is None or (prepared.samples, prepared.size) == (self.samples, size and tuple(size))
+        self._prepared = prepared
 
     def _common_size(self) -> Size:
         sizes: dict[Size, Sample] = {}
@@ -83,11 +89,11 @@ class TrainingSamples(torch.utils.data.Dataset):
         return self.samples[index].name
 
     def _pair(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        if self._prepared is not None:
+            return self._prepared[index]
         if index in self._kept:
             return self._kept[index]
-        pair = read_pair(self.dataset, self.samples[index])
-        if self.size:
-            pair = resize_image(pair[0], self.size), resize_label(pair[1], self.size)
+        pair = read_pair(self.dataset, self.samples[index], self.size)
         worker = torch.utils.data.get_worker_info()
         taken = (pair[0].nbytes + pair[1].nbytes) * (worker.num_workers if worker else 1)
         if taken <= self._room:
@@ -143,17 +149,6 @@ class EvaluationSamples(torch.utils.data.Dataset):
             second_label=None if second_label is None else torch.from_numpy(second_label),
             content_hash=content_hash(sample.image),
         )
-
-
-def read_pair(dataset: SegmentationSet, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
-    """Return the (H, W, 3) image and (H, W) train ids of `sample`, refused where their sizes differ."""
-    image, label = dataset.read_image(sample), dataset.read_label(sample)
-    if image.shape[:2] != label.shape:
-        found = f"{image.shape[:2]} and {label.shape}"
-        raise ValueError(
-            f"{sample.image}: image and label differ in size, {found}; a pair must be of one size."
-        )
-    return image, label
 
 
 def _image_tensor(image: np.ndarray) -> torch.Tensor:
