@@ -2,6 +2,7 @@
 
 import argparse
 import fnmatch
+import os
 import re
 import sys
 import time
@@ -47,6 +48,8 @@ def make_parser() -> Parser:
     add("--workers", type=_count, default=None, metavar="N", help="loader processes; changes nothing but speed")
     add("--jobs", type=_positive, metavar="N", help="runs side by side; default: 2 for the demo, else 1")
     add("--deterministic", action="store_true", help="on a GPU: the same bits each time, slower")
+    add("--cache", metavar="DIR", help="prepared and generated data; default: $REPRO_CACHE or ~/.cache/repro")
+    add("--no-cache", action="store_true", help="read original images, prepare nothing")
     add("--dry-run", action="store_true", help="print the plan and do nothing")
     add("--lock", action="store_true", help="demo only: make this checkout's demo the committed golden")
     add("--quiet", action="store_true", help="say nothing but errors")
@@ -70,7 +73,10 @@ def _main(arguments: Sequence[str] | None) -> int:
         workers=options.workers,
         deterministic=options.deterministic,
         jobs=options.jobs,
+        cache=not options.no_cache,
     )
+    if options.cache:
+        os.environ["REPRO_CACHE"] = options.cache
     stop = Stop(time.monotonic() + options.time_limit if options.time_limit else None)
     suites = _suites(options)
     if options.dry_run:

@@ -29,6 +29,7 @@ class Order:
         workers: loader processes; None for the device's default.
         deterministic: on a GPU the same bits each time.
         jobs: runs side by side; None for the device's default.
+        cache: read prepared pairs.
     """
 
     only: str = "*"
@@ -39,6 +40,7 @@ class Order:
     workers: int | None = None
     deterministic: bool = False
     jobs: int | None = None
+    cache: bool = True
 
 
 def runs_folder(suite: Suite, root: Path = records.ROOT) -> Path:
@@ -88,7 +90,7 @@ def _perform(suite: Suite, due: Sequence[Job], order: Order, console, stop: Stop
 
     device = pick_device(order.device)
     workers = order.workers if order.workers is not None else (8 if device.type == "cuda" else 0)
-    setting = Setting(runs_folder(suite), order.data, device, workers, order.deterministic)
+    setting = Setting(runs_folder(suite), order.data, device, workers, order.deterministic, order.cache)
     for name in dict.fromkeys(name for job in due for name in (job.run.train.data, job.run.test.data)):
         check_data(name, setting.data)
     stop.listen()

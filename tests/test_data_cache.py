@@ -3,13 +3,18 @@ import resource
 
 import numpy as np
 import pytest
+import tiny
+import tiny_data
 import torch
 from PIL import Image
 
-from repro.data import cache
+from repro.data import DATASETS, cache
 from repro.data.base import VOID, Part, Sample, SegmentationSet
 from repro.data.cache import Prepared, for_training, read_pair
 from repro.data.samples import TrainingSamples
+from repro.plan import Run, Split
+from repro.runner import Setting, make_network, make_trainer, open_lists
+from repro.training import Events
 
 PAIR = cache.HEADER.size + 24 * 32 * 4  # bytes of a prepared pair of 24 x 32
 AUGMENTED = ("horizontal_flip", "shift", "scale", "brightness", "colour")
@@ -191,3 +196,36 @@ def test_prepare_says_its_size_beforehand_and_makes_it_where_asked(tmp_path, mon
     assert len([*(tmp_path / "second/prepared/toy_drive-64x48").glob("*.pair")]) == 12
     assert main(["prepare", "toy_ph2"]) == 2
     assert "is for testing only" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("with_cache", [True, False])
+def test_a_run_trains_on_prepared_pairs_unless_told_not_to(tmp_path, monkeypatch, with_cache):
+    monkeypatch.setenv("REPRO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setitem(DATASETS, "tiny_squares", "tiny_data:Squares")
+    monkeypatch.setattr("repro.runner.perform.KEPT_BYTES", 0)
+    monkeypatch.setattr(cache, "SPARE", 0)
+    root = tiny_data.draw(tmp_path)
+    setting = Setting(tmp_path / "runs", (f"tiny_squares={root}",), torch.device("cpu"), cache=with_cache)
+    split = {name: Split(data="tiny_squares", list=name) for name in ("train", "report")}
+    run = Run(
+        network="unet", options={"width": 2}, train=split["train"], test=split["report"],
+        recipe=tiny.recipe(epochs=1, crop=(16, 16)), seed=1,
+    )  # fmt: skip
+    lists = open_lists(run, setting.data)
+    trainer = make_trainer(run, lists, make_network(run, lists, setting.device), setting, Events())
+    assert len([*(tmp_path / "cache").glob("prepared/*/*.pair")]) == (len(lists.train) if with_cache else 0)
+    plain = TrainingSamples(lists.train_set, lists.train, size=None, crop=(16, 16), augmentations=(), seed=1)
+    for index in range(len(lists.train)):
+        for one, other in zip(trainer.samples[0, index], plain[0, index]):
+            assert torch.equal(one, other)
+
+
+def test_the_command_line_names_the_cache_or_leaves_it(monkeypatch, tmp_path):
+    from repro import run
+
+    orders = []
+    monkeypatch.setattr(run, "work", lambda suite, order, console, stop: orders.append(order) or 0)
+    monkeypatch.setenv("REPRO_CACHE", "before")  # put back at the end
+    assert run.main(["demo", "--quiet"]) == 0 and os.environ["REPRO_CACHE"] == "before"
+    assert run.main(["demo", "--quiet", "--no-cache", "--cache", str(tmp_path)]) == 0
+    assert [order.cache for order in orders] == [True, False] and os.environ["REPRO_CACHE"] == str(tmp_path)

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from repro.checkpoint import clear
-from repro.data.samples import EvaluationSamples, TrainingSamples
+from repro.data.cache import for_training
+from repro.data.samples import KEPT_BYTES, EvaluationSamples, TrainingSamples
 from repro.evaluation import evaluate, selection_scores
 from repro.losses import CLASS_WEIGHTS, Loss, make_loss
 from repro.networks import build
@@ -52,13 +53,15 @@ def make_trainer(
     """Return the trainer of a run, ready to go on from its folder's newest checkpoint."""
     recipe, device = run.recipe, setting.device
     loss = make_run_loss(run, lists)
+    kept = KEPT_BYTES // max(setting.workers, 1)  # each process decodes for itself
+    train = lists.train_set, lists.train
     samples = TrainingSamples(
-        lists.train_set,
-        lists.train,
+        *train,
         size=recipe.size,
         crop=recipe.crop,
         augmentations=recipe.augmentations,
         seed=run.seed,
+        prepared=for_training(*train, size=recipe.size, kept_bytes=kept) if setting.cache else None,
     )
     selection = EvaluationSamples(lists.train_set, lists.selection, size=recipe.size)
     report = EvaluationSamples(lists.test_set, lists.report, size=recipe.size)

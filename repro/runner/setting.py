@@ -25,6 +25,7 @@ class Setting:
         device: where tensors are.
         workers: loader processes.
         deterministic: on a GPU, only kernels that give the same bits each time.
+        cache: read prepared pairs, and prepare them where they do not fit into memory.
     """
 
     runs: Path
@@ -32,6 +33,7 @@ class Setting:
     device: torch.device
     workers: int = 0
     deterministic: bool = False
+    cache: bool = True
 
 
 def run_folder(setting: Setting, run: Run) -> Path:
