@@ -111,18 +111,19 @@ class PresenceBranch(nn.Module):
         self.score = nn.Conv2d(in_channels, 2 * (classes - 1), 1)  # an absent and a present score for each
 
     def forward(self, deepest: torch.Tensor) -> torch.Tensor:
-        """Return the probability of presence while training, its 0/1 decision otherwise."""
+        """Return the probability of presence while training, the decision for the larger score otherwise."""
         scores = self.score(self.dropout(deepest)).amax(dim=(2, 3))
-        absent, present = scores.unflatten(1, (2, -1)).float().sigmoid().unbind(dim=1)
-        return present / (present + absent) if self.training else (present > absent).float()
+        absent, present = scores.unflatten(1, (2, -1)).unbind(dim=1)
+        return (present - absent).sigmoid() if self.training else (present > absent).to(scores.dtype)
 
 
 def guided(logits: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
     """Return (N, C, H, W) logits whose softmax is that of `logits` with each class weighed by its presence.
 
     What a class loses goes to the background, channel 0. The paper multiplies sigmoid outputs by a 0/1 decision and
-    trains the branch by an image-level label; a softmax needs the mass to go somewhere, and without such a label the
-    branch learns from the segmentation loss, for which the factor stays soft in training.
+    trains the branch, two sigmoids, by an image-level label; a softmax needs the mass to go somewhere, and without such
+    a label the branch learns from the segmentation loss, for which the factor stays soft in training: the softmax of
+    the two scores, as two sigmoids of one size can both be saturated and learn no more.
 
     Args:
         logits: (N, C, H, W).

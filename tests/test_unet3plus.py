@@ -1,5 +1,7 @@
 """U-Net 3+: full-scale skips, deep supervision, class guidance."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -101,13 +103,8 @@ def test_the_branch_decides_by_its_larger_score_anywhere_on_the_map():
     branch.dropout.p = 0.0
     soft = branch.train()(deepest)
 
-    def sigmoid(value: float) -> float:
-        return 1 / (1 + 2.718281828459045**-value)
-
-    expected = [
-        [sigmoid(3) / (sigmoid(3) + 0.5), sigmoid(3) / (sigmoid(3) + sigmoid(6))],
-        [sigmoid(-1) / (sigmoid(-1) + 0.5), sigmoid(-1) / (sigmoid(-1) + sigmoid(-2))],
-    ]
+    # the softmax of both scores: of 0 and 3, of 6 and 3; of 0 and -1, of -2 and -1
+    expected = [[1 / (1 + math.exp(-3)), 1 / (1 + math.exp(3))], [1 / (1 + math.exp(1)), 1 / (1 + math.exp(-1))]]
     torch.testing.assert_close(soft, torch.tensor(expected))
 
 
