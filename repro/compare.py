@@ -131,8 +131,8 @@ def compare(
         reading: another reading of the protocol than the headline.
     """
     columns = tuple(columns or table.columns)
-    there = records.ids(folder.records)
-    seeds = [_Seeds(table, row, suite, folder.records, there, reading) for row in table.rows]
+    there = records.by_id(folder.records)
+    seeds = [_Seeds(table, row, suite, there, reading) for row in table.rows]
     rows = tuple(
         tuple(_finding(table, row, column, suite, found) for column in columns) for row, found in zip(table.rows, seeds)
     )
@@ -142,7 +142,7 @@ def compare(
 class _Seeds:
     """The records of a row by data set: of each machine kind, one a seed. Looked up once for all columns."""
 
-    def __init__(self, table: Table, row: Row, suite: Suite, folder: Path, there: set[str], reading: Reading | None):
+    def __init__(self, table: Table, row: Row, suite: Suite, there: dict[str, list[Record]], reading: Reading | None):
         self.by_data: dict[str, dict[str, dict[int, Record]]] = {}
         for data in {column.data for column in table.columns}:
             kinds: dict[str, dict[int, Record]] = {}
@@ -150,7 +150,7 @@ class _Seeds:
                 run = plan.run_of(table, row, data, suite, seed=seed, reading=reading)
                 if run is None:
                     break
-                for record in records.find(folder, run.id) if run.id in there else ():
+                for record in there.get(run.id, ()):
                     kinds.setdefault(record.kind, {})[seed] = record
             self.by_data[data] = kinds
 

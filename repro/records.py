@@ -126,6 +126,17 @@ def find(folder: Path, id: str) -> list[Record]:
     return [record for record in found if all(path.exists() for path in record.files)]
 
 
+def by_id(folder: Path) -> dict[str, list[Record]]:
+    """Return the whole records of a folder by run id, one a machine kind, sorted by it: `find` of each, in one pass."""
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    found: dict[str, list[Record]] = {}
+    for name in sorted(name for name in names if _NAME.fullmatch(name)):
+        record = Record(folder / name)
+        if all(path.name in names for path in record.files):
+            found.setdefault(record.id, []).append(record)
+    return found
+
+
 def every(folder: Path) -> list[Record]:
     """Return all records of a folder, sorted by name."""
     return find(folder, "*") if folder.is_dir() else []

@@ -237,3 +237,15 @@ def test_write_run_makes_a_record_whose_scores_are_those_of_its_matrix(tmp_path:
     read = records.scores_of(records.read_evidence(tmp_path / ID / "evidence.npz"), ("road", "pole"))
     assert read["last native whole"]["miou"] == 0.765  # 1530 of 2000 in each class
     assert read["last native whole"]["pixel_accuracy"] == 1530 / 1765
+
+
+def test_records_by_id_are_those_that_find_finds_for_each(tmp_path: Path):
+    assert records.by_id(tmp_path / "nowhere") == {}
+    for name in ("0123456789ab@a", "0123456789ab@b", "ba9876543210@a"):
+        for ending in records.FILES.values():
+            (tmp_path / f"{name}{ending}").write_bytes(b"")
+    (tmp_path / "ffffffffffff@a.json").write_bytes(b"")  # half a record
+    (tmp_path / "notes.json").write_bytes(b"")
+    found = records.by_id(tmp_path)
+    assert found == {id: records.find(tmp_path, id) for id in ("0123456789ab", "ba9876543210")}
+    assert [record.kind for record in found["0123456789ab"]] == ["a", "b"]
