@@ -37,7 +37,7 @@ DEMO = Suite(
     table_changes={
         "paper1_*": {"crop": _CROP, "alpha": 0.75},  # at 0.5 alpha and 1 - alpha could not be told apart
         "paper2_*": {"size": _SIZE, "epochs": 8, "learning_rate": 0.01},  # 80 steps: TCNet's gates open slowly
-        "paper2_table3": {"epochs": 40},  # of twelve images: 120 steps
+        "paper2_table3": {"epochs": 60},  # of twelve images: 180 steps
     },
     row_changes={
         "paper1_figure2/ours, 200 epochs": {"epochs": _LONG},
