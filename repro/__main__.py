@@ -10,6 +10,7 @@ VERBS = {  # verb -> what it does, in the order of a user's first day
     "figure": "draw one figure",
     "check": "check that views follow from records, scores from evidence, and the demo from its lock",
     "audit": "check the arithmetic of a paper's reported numbers",
+    "bench": "measure how fast our paths are beside what a user would write instead",
     "data": "list, verify, prepare and fetch data sets",
     "pages": "rewrite the generated page of each paper in docs/",
     "weights": "fetch pretrained encoder weights",

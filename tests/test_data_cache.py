@@ -1,5 +1,6 @@
 import os
 import resource
+import sys
 
 import numpy as np
 import pytest
@@ -202,7 +203,7 @@ def test_prepare_says_its_size_beforehand_and_makes_it_where_asked(tmp_path, mon
 def test_a_run_trains_on_prepared_pairs_unless_told_not_to(tmp_path, monkeypatch, with_cache):
     monkeypatch.setenv("REPRO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setitem(DATASETS, "tiny_squares", "tiny_data:Squares")
-    monkeypatch.setattr("repro.runner.perform.KEPT_BYTES", 0)
+    monkeypatch.setattr(sys.modules["repro.runner.perform"], "KEPT_BYTES", 0)
     monkeypatch.setattr(cache, "SPARE", 0)
     root = tiny_data.draw(tmp_path)
     setting = Setting(tmp_path / "runs", (f"tiny_squares={root}",), torch.device("cpu"), cache=with_cache)
