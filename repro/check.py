@@ -14,7 +14,6 @@ from repro.command import Parser, run
 from repro.compare import Comparison, compare, find_suite, folder_of, home_of, shown_as, suite_called
 from repro.metrics import Evidence
 from repro.papers.spec import Suite
-from repro.papers.suites import SUITES
 from repro.records import Folder, Record
 
 # How far a freshly trained demo may lie from the lock, in points of a printed per cent and in loss. Declared from the
@@ -61,8 +60,8 @@ def _main(arguments: Sequence[str] | None) -> int:
 def check_all(suites: Sequence[Suite] | None = None, *, fresh: bool = False, root: Path = records.ROOT) -> Report:
     """Return what is wrong with the given suites, or with everything that `root` holds."""
     report = Report()
-    for suite in committed_suites(root) if suites is None else suites:
-        folder = committed_folder(suite, root)
+    for suite in views.committed_suites(root) if suites is None else suites:
+        folder = views.committed_folder(suite, root)
         report.suites += 1
         check_views(suite, folder, report)
         if suite.toy:
@@ -73,21 +72,6 @@ def check_all(suites: Sequence[Suite] | None = None, *, fresh: bool = False, roo
     if suites is None:
         check_committed(root, report)
     return report
-
-
-def committed_suites(root: Path = records.ROOT) -> list[Suite]:
-    """Return the papers' own suite, the demo, and every suite that has views or records in `tables/`."""
-    folders = [path.name for path in sorted((root / "tables").glob("*")) if path.is_dir()]
-    named = [suite for name in folders if (suite := suite_called(name)) is not None]
-    published = records.folder_of(None, toy=False, root=root)
-    measured = [suite for suite in SUITES.values() if not suite.toy and views.of_suite(suite, published)]
-    found = [find_suite(None), SUITES["demo"], *named, *measured]
-    return list({shown_as(suite).name: shown_as(suite) for suite in found}.values())
-
-
-def committed_folder(suite: Suite, root: Path = records.ROOT) -> Folder:
-    """Return where a suite's committed records and views are: a generated one's are its lock."""
-    return records.lock_of(suite.name, root) if suite.toy else home_of(suite, root)
 
 
 def check_committed(root: Path, report: Report) -> None:

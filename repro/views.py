@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from repro import plan, records, table
-from repro.compare import SEEDS, folder_of, home_of, is_own, shown_as
+from repro.compare import SEEDS, find_suite, folder_of, home_of, is_own, shown_as, suite_called
 from repro.files import write_atomically
 from repro.papers.spec import FactTable, Figure, Suite
+from repro.papers.suites import SUITES
 from repro.records import Folder, Record
 
 _IDENTITY = ("id", "kind", "network", "options", "train", "test", "limit", "epochs", "learning_rate", "weights", "seed")
@@ -71,6 +72,21 @@ def of_suite(suite: Suite, folder: Folder) -> list[Record]:
         if job.run.id in there:
             found |= {record.path: record for record in records.find(folder.records, job.run.id)}
     return list(found.values())
+
+
+def committed_suites(root: Path = records.ROOT) -> list[Suite]:
+    """Return the papers' own suite, the demo, and every suite that has views or records in `tables/`."""
+    folders = [path.name for path in sorted((root / "tables").glob("*")) if path.is_dir()]
+    named = [suite for name in folders if (suite := suite_called(name)) is not None]
+    published = records.folder_of(None, toy=False, root=root)
+    measured = [suite for suite in SUITES.values() if not suite.toy and of_suite(suite, published)]
+    found = [find_suite(None), SUITES["demo"], *named, *measured]
+    return list({shown_as(suite).name: shown_as(suite) for suite in found}.values())
+
+
+def committed_folder(suite: Suite, root: Path = records.ROOT) -> Folder:
+    """Return where a suite's committed records and views are: a generated one's are its lock."""
+    return records.lock_of(suite.name, root) if suite.toy else home_of(suite, root)
 
 
 def records_csv(suite: Suite, folder: Folder) -> bytes:

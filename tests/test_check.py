@@ -100,7 +100,7 @@ def test_a_record_whose_views_were_never_written_fails(root: Path):
 
 def test_every_suite_with_views_or_records_is_checked_and_the_demo_and_the_papers_own(root: Path):
     def names() -> list[str]:
-        return [suite.name for suite in check.committed_suites(root)]
+        return [suite.name for suite in views.committed_suites(root)]
 
     assert names() == ["papers", "demo", "drive-e4"]
     publish(compare.home_of(DRIVE, root), root / "runs", run_of(OURS, "camvid"), matrix(0.6))

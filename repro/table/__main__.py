@@ -47,10 +47,9 @@ def _main(arguments: Sequence[str] | None) -> int:
 def _rewrite_all() -> int:
     """Rewrite the views of every suite from its committed records; say which."""
     from repro import views
-    from repro.check import committed_folder, committed_suites
 
-    for suite in committed_suites():
-        folder = committed_folder(suite)
+    for suite in views.committed_suites():
+        folder = views.committed_folder(suite)
         if views.of_suite(suite, folder):
             views.write(suite, folder)
             print(f"{suite.title}: {folder.tables}, {folder.figures}")
