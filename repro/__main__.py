@@ -13,6 +13,7 @@ VERBS = {  # verb -> what it does, in the order of a user's first day
     "bench": "measure how fast our paths are beside what a user would write instead",
     "data": "list, verify, prepare and fetch data sets",
     "pages": "rewrite the generated page of each paper in docs/",
+    "own": "train a network under a paper's recipe on a folder of your own pairs",
     "weights": "fetch pretrained encoder weights",
 }
 

@@ -14,6 +14,7 @@ DATASETS: dict[str, str] = {
     "isic2017": "repro.data.isic2017:ISIC2017",
     "isic2017_256": "repro.data.isic2017_256:ISIC2017At256",
     "isic2018": "repro.data.isic2018:ISIC2018",
+    "own": "repro.data.own:OwnData",
     "ph2": "repro.data.ph2:PH2",
     "toy_chasedb1": "repro.data.toy:ToyChaseDB1",
     "toy_cityscapes": "repro.data.toy:ToyCityscapes",

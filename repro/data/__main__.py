@@ -67,7 +67,7 @@ def _main(arguments: Sequence[str] | None) -> int:
 
 def _list(options) -> int:
     for name in sorted(DATASETS):
-        if not name.startswith("toy_"):
+        if not name.startswith("toy_") and name != "own":
             print(_found(name, options.data))
     toys = ", ".join(sorted(name for name in DATASETS if name.startswith("toy_")))
     print(f"Generated on first use: {toys}.")

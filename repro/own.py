@@ -1,0 +1,197 @@
+"""Train networks under a paper's recipe on a folder of your own pairs, and score them on its test part."""
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from repro.command import DONE, Parser, Stop
+from repro.command import run as run_command
+from repro.networks import NETWORKS, constructor
+from repro.papers import PAPERS
+from repro.papers.spec import Recipe, Row, Table
+from repro.plan import Job, Run, Split
+from repro.records import ROOT
+
+OURS = {"paper1": "attention_unet", "paper2": "tcnet"}  # the network each paper ends with
+SCORES = {  # of two classes, of more
+    True: ("jaccard", "dice", "accuracy", "sensitivity", "specificity"),
+    False: ("miou", "pixel_accuracy"),
+}
+STRIDE = 32  # a crop's sides are multiples of it
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    return run_command(_main, arguments, "repro.own")
+
+
+def make_parser() -> Parser:
+    """Return the parser of `./run_all.sh own`."""
+    parser = Parser(prog="repro.own", description=__doc__)
+    add = parser.add_argument
+    add("--images", type=Path, required=True, metavar="DIR", help="8-bit RGB pictures, in subfolders or not")
+    add("--labels", type=Path, required=True, metavar="DIR", help="labels of the same names; a.jpg, a_mask.png")
+    add("--classes", type=Path, required=True, metavar="FILE", help="a line a label value, '255: lesion'; name void")
+    add("--split", type=Path, metavar="FILE", help="lines 'train|selection|test name'; default: 70/15/15 by hash")
+    add("--group", metavar="REGEX", help="images whose names it matches alike stay together, e.g. '^(patient\\d+)_'")
+    add("--recipe", choices=sorted(OURS), default="paper1", help="whose; default paper1")
+    add("--network", action="append", metavar="NAME", help="repeatable; default: the paper's own")
+    add("--epochs", type=_whole, metavar="N", help="default: the recipe's")
+    add("--batch", type=_whole, metavar="N", help="default: the recipe's")
+    add("--size", type=_size, metavar="HxW", help="resize to this; default: the recipe's")
+    add("--crop", type=_size, metavar="HxW", help="default: the recipe's, or what the smallest image holds")
+    add("--weights", choices=("none", "imagenet"), default="none", help="of the encoder; default none")
+    add("--seed", type=int, default=0, metavar="N")
+    add("--device", choices=("auto", "cuda", "cpu"), default="auto")
+    add("--no-cache", action="store_true", help="read original images, prepare nothing")
+    return parser
+
+
+def _whole(text: str) -> int:
+    if not re.fullmatch(r"0*[1-9]\d{0,8}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def _size(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size, expected HEIGHTxWIDTH such as 448x448")
+    return int(found[1]), int(found[2])
+
+
+def _main(arguments: Sequence[str] | None) -> int:
+    options = make_parser().parse_args(arguments)
+    networks = options.network or [OURS[options.recipe]]
+    for network in networks:
+        constructor(network)  # an unknown name, before anything is read
+        if any(row.untrained and row.network == network for _, row in _rows(options.recipe)):
+            raise ValueError(f"{network} has no parameters to train; name another of {', '.join(NETWORKS)}.")
+    if options.seed < 0:
+        raise ValueError(f"--seed {options.seed}: expected 0 or above.")
+    folder, dataset = keep(options, ROOT / "runs" / "own")
+    dataset.check()
+    _show(dataset)
+    recipe = recipe_of(options, dataset)
+    code, lines = DONE, []
+    for network in networks:
+        run = run_of(network, options.recipe, recipe, options.seed)
+        found, line = train(run, folder, options, dataset)
+        code = max(code, found)
+        lines += [line] if line else []
+    if lines:
+        print(table(lines))
+    return code
+
+
+def keep(options, below: Path):
+    """Describe the user's data in a folder named by their content; return it and the opened set."""
+    from repro.data.base import fingerprint
+    from repro.data.own import DESCRIPTION, PARTS, SPLIT, OwnData, describe
+
+    fresh = below / f".{os.getpid()}.new"
+    try:
+        given = {"images": options.images, "labels": options.labels, "classes": options.classes}
+        dataset = describe(fresh, **given, split=options.split, group=options.group)
+        content = [fingerprint([sample for part in PARTS for sample in dataset.split(part)])]
+        content += [(fresh / name).read_text() for name in (DESCRIPTION, SPLIT)]
+        key = hashlib.sha256("\n".join(content).encode()).hexdigest()[:8]
+        slug = re.sub(r"[^A-Za-z0-9_-]+", "-", options.images.resolve().name)[:40]
+        folder = below / f"{slug}-{key}"
+        folder.mkdir(exist_ok=True)
+        if not (folder / "own").exists():
+            fresh.rename(folder / "own")
+        return folder, OwnData(folder / "own")
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _show(dataset) -> None:
+    """Print how the images are divided, and where that is written."""
+    from repro.data.own import SPLIT
+
+    print(f"{len(dataset.class_names)} classes: {', '.join(dataset.class_names)}")
+    for part, number in dataset.counts.items():
+        groups = {sample.unit for sample in dataset.split(part)}
+        print(f"  {part:9} {number:6} images, {len(groups)} groups")
+    print(f"The split is {dataset.root / SPLIT}; give it with --split to keep it.")
+
+
+def _rows(recipe: str) -> list[tuple[Table, Row]]:
+    """The rows of the paper with that recipe, then those of the others."""
+    papers = sorted(PAPERS, key=lambda paper: paper.id != recipe)
+    tables = [table for paper in papers for table in paper.tables if isinstance(table, Table)]
+    return [(table, row) for table in tables for row in table.rows]
+
+
+def recipe_of(options, dataset) -> Recipe:
+    """Return the paper's recipe with what the command line replaces, a crop no larger than the smallest image."""
+    from repro.data.images import size_of
+
+    recipe = _rows(options.recipe)[0][0].recipe
+    given = {name: getattr(options, name) for name in ("epochs", "batch", "size", "crop") if getattr(options, name)}
+    recipe = replace(recipe, weights=options.weights, **given)
+    if recipe.crop and not options.crop:
+        samples = [sample for part in dataset.counts for sample in dataset.split(part)]
+        sizes = [recipe.size] if recipe.size else [size_of(sample.image) for sample in samples]
+        smallest = [min(size[side] for size in sizes) // STRIDE * STRIDE or STRIDE for side in (0, 1)]
+        recipe = replace(recipe, crop=tuple(map(min, recipe.crop, smallest)))
+    if recipe.micro_batch and recipe.micro_batch > recipe.batch:
+        recipe = replace(recipe, micro_batch=None)
+    shape = recipe.crop or recipe.size
+    how = f"{recipe.epochs} epochs, batch {recipe.batch}, {shape[0]}x{shape[1]}, weights {recipe.weights}"
+    print(f"{options.recipe}: {how}.")
+    return recipe
+
+
+def run_of(network: str, paper: str, recipe: Recipe, seed: int) -> Run:
+    """Return the run of a network, with the options and changes of its first row in the papers."""
+    row = next((row for _, row in _rows(paper) if row.network == network), Row(name=network))
+    changes = {name: value for name, value in row.changes.items() if name == "auxiliary_weights"}
+    train, test = Split(data="own", list="train"), Split(data="own", list="report")
+    recipe = replace(recipe, **changes)
+    return Run(network=network, options=row.options, train=train, test=test, recipe=recipe, seed=seed)
+
+
+def train(run: Run, folder: Path, options, dataset) -> tuple[int, list[str] | None]:
+    """Train and score a run unless it is done; return the exit code and its line of the table."""
+    from repro import jobs  # torch takes seconds to import
+    from repro.machine import pick_device
+    from repro.progress import Watch, make_console
+    from repro.runner import Setting
+
+    device, stop = pick_device(options.device), Stop()
+    workers = 8 if device.type == "cuda" else 0
+    setting = Setting(folder, (f"own={dataset.root}",), device, workers, cache=not options.no_cache)
+    stop.listen()
+    job = Job(run, (f"own/{run.network}",))
+    with Watch(make_console(), 1) as watch:
+        (_, outcome), *_ = jobs.one_by_one([job], setting, watch, stop)
+    if outcome.code != DONE:
+        print(outcome.said, file=sys.stderr)
+        return outcome.code, None
+    record = json.loads((folder / run.id / "record.json").read_text())
+    print(f"record: {folder / run.id / 'record.json'}")
+    scores = record["scores"]["last native whole"]
+    names = SCORES[len(dataset.class_names) == 2]
+    values = {name: "" if scores.get(name) is None else f"{100 * scores[name]:.2f}" for name in names}
+    facts = {"network": run.network, "epochs": str(run.recipe.epochs), "seed": str(run.seed)}
+    return DONE, facts | values | {"test images": str(dataset.counts["test"])}
+
+
+def table(lines: list[dict[str, str]]) -> str:
+    """Return the lines under their heads; scores in per cent, of the test part, last weights, native size."""
+    wide = {head: max(len(head), *(len(line[head]) for line in lines)) for head in lines[0]}
+    rows = [dict(zip(wide, wide)), *lines]
+    return "\n".join("  ".join(f"{row[head]:{width}}" for head, width in wide.items()).rstrip() for row in rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from repro import own
+from repro.data.own import OwnData, describe, divide, find_pairs, groups_of, read_classes, read_split
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Twenty bright rectangles, two of each of ten patients; image p0_0.jpg has the label p0_0_mask.png."""
+    images, labels = tmp_path / "photos", tmp_path / "masks"
+    images.mkdir(), labels.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(20):
+        label = np.zeros((40, 48), np.uint8)
+        label[8:30, number : number + 20] = 255
+        image = np.clip(label[..., None] // 2 + rng.integers(0, 60, (40, 48, 3)), 0, 255).astype(np.uint8)
+        Image.fromarray(image).save(images / f"p{number // 2}_{number}.jpg")
+        Image.fromarray(label).save(labels / f"p{number // 2}_{number}_mask.png")
+    (tmp_path / "classes.txt").write_text("0: background\n255: lesion  # bright\n")
+    return {"images": images, "labels": labels, "classes": tmp_path / "classes.txt"}
+
+
+def test_a_described_folder_is_a_data_set_with_disjoint_lists(folders, tmp_path):
+    dataset = describe(tmp_path / "set", **folders, group=r"^(p\d+)_")
+    assert dataset.counts == {"train": 12, "selection": 4, "test": 4}  # 15 % of 20 is 3, and patients have two
+    units = {name: {sample.unit for sample in dataset.samples(name)} for name in dataset.lists}
+    assert not units["train"] & units["report"] and not units["selection"] & (units["train"] | units["report"])
+    assert dataset.check() == 20 and dataset.class_names == ("background", "lesion")
+    sample = dataset.samples("report")[0]
+    assert set(np.unique(dataset.read_label(sample))) == {0, 1}
+    again = describe(tmp_path / "again", **folders, split=tmp_path / "set" / "split.txt", group=r"^(p\d+)_")
+    assert [again.samples(name) for name in again.lists] == [dataset.samples(name) for name in dataset.lists]
+    assert isinstance(OwnData(tmp_path / "set"), OwnData)
+
+
+@pytest.mark.parametrize(("n", "expected"), [(3, (1, 1, 1)), (10, (6, 2, 2)), (100, (70, 15, 15)), (20, (14, 3, 3))])
+def test_images_are_divided_70_15_15_and_no_part_is_empty(n, expected):
+    parts = divide({f"image {number}": f"image {number}" for number in range(n)})
+    assert tuple([*parts.values()].count(part) for part in ("train", "selection", "test")) == expected
+
+
+def test_the_division_is_of_names_alone_and_a_group_of_most_images_trains():
+    groups = {f"a{number}": f"g{number % 7}" for number in range(30)}
+    assert divide(groups) == divide(dict(reversed(groups.items())))
+    groups = {f"a{number}": "many" if number < 20 else f"g{number}" for number in range(30)}
+    assert {divide(groups)[f"a{number}"] for number in range(20)} == {"train"}
+    with pytest.raises(ValueError, match="2 groups of images, expected at least 3"):
+        divide({"a": "x", "b": "y"})
+
+
+def test_labels_go_by_name_or_by_name_and_more_in_subfolders_too(tmp_path):
+    for path in ("i/x/a.jpg", "i/x/a_1.png", "i/b.tif", "l/x/a.png", "l/x/a_1-mask.png", "l/b_seg_2.png"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(b"")
+    pairs = find_pairs(tmp_path / "i", tmp_path / "l")
+    assert {name: label.name for name, (_, label) in pairs.items()} == {
+        "b": "b_seg_2.png", "x/a": "a.png", "x/a_1": "a_1-mask.png",
+    }  # fmt: skip
+    (tmp_path / "l/b.png").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"b\.tif: has two labels"):
+        find_pairs(tmp_path / "i", tmp_path / "l")
+    (tmp_path / "l/b.png").rename(tmp_path / "l/c.png")
+    with pytest.raises(ValueError, match=r"c\.png: a label without an image"):
+        find_pairs(tmp_path / "i", tmp_path / "l")
+    (tmp_path / "l/c.png").unlink()
+    (tmp_path / "l/x/a.png").unlink()
+    with pytest.raises(ValueError, match=r"a\.jpg: has no label in .* \(1 of 3 images have none\)"):
+        find_pairs(tmp_path / "i", tmp_path / "l")
+
+
+def test_classes_are_read_with_values_void_and_shared_names(tmp_path):
+    path = tmp_path / "classes.txt"
+    path.write_text("0: road\n\n7: traffic light\n9: road # also\n255: void\n")
+    assert read_classes(path) == (["road", "traffic light"], {0: 0, 7: 1, 9: 0, 255: 255})
+    path.write_text("ground\nthing\n")
+    assert read_classes(path) == (["ground", "thing"], {0: 0, 1: 1})
+    for text, sentence in {
+        "0: a\n0: b": "line 2: '0: b' is not a new class",
+        "256: a": "not a new class",
+        "0: a": "1 classes, expected 2 to 250",
+    }.items():
+        path.write_text(text)
+        with pytest.raises(ValueError, match=sentence):
+            read_classes(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("train a\nselection b\ntest c\n", None),
+        ("train a.jpg\nselection b.jpg\ntest c.jpg\n", None),
+        ("train a\nval b\ntest c\n", "line 2: 'val b'; expected train, selection, test"),
+        ("train a\ntrain a\ntest c\n", "line 2"),
+        ("train a\ntest c\n", "'b' is in no part"),
+        ("train a\ntrain b\ntest c\n", "no image is in selection"),
+    ],
+)
+def test_a_split_file_gives_every_image_one_part(tmp_path, text, sentence):
+    (tmp_path / "split").write_text(text)
+    if sentence is None:
+        assert read_split(tmp_path / "split", ["a", "b", "c"]) == {"a": "train", "b": "selection", "c": "test"}
+    else:
+        with pytest.raises(ValueError, match=sentence):
+            read_split(tmp_path / "split", ["a", "b", "c"])
+
+
+def test_a_group_in_two_parts_is_refused_before_anything_is_written(folders, tmp_path):
+    names = sorted(path.stem for path in folders["images"].iterdir())
+    parts = ["train", "test", "selection", *["train"] * 17]
+    (tmp_path / "split").write_text("".join(f"{part} {name}\n" for part, name in zip(parts, names)))
+    with pytest.raises(ValueError, match="group 'p0' is in test and train; keep a group in one part"):
+        describe(tmp_path / "set", **folders, split=tmp_path / "split", group=r"^(p\d+)_")
+    assert not (tmp_path / "set").exists()
+
+
+def test_a_pattern_has_to_match_every_name():
+    assert groups_of(["a1_x", "a1_y"], r"^a\d") == {"a1_x": "a1", "a1_y": "a1"}
+    with pytest.raises(ValueError, match="matches nothing in 'b'"):
+        groups_of(["a1", "b"], r"a(\d)")
+    with pytest.raises(ValueError, match="not a regular expression"):
+        groups_of(["a"], "(")
+
+
+def arguments(folders, *more):
+    return [*(word for name, path in folders.items() for word in (f"--{name}", str(path))), "--device", "cpu", *more]
+
+
+@pytest.mark.slow
+def test_a_network_is_trained_on_own_pairs_and_scored_on_their_test_part(folders, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(own, "ROOT", tmp_path)
+    monkeypatch.setenv("REPRO_CACHE", str(tmp_path / "cache"))
+    before = sorted(path.name for path in folders["images"].iterdir())
+    small = ["--recipe", "paper2", "--network", "unet", "--epochs", "1", "--batch", "2", "--size", "16x16"]
+    assert own.main(arguments(folders, *small, "--group", r"^(p\d+)_")) == 0
+    said = capsys.readouterr().out
+    (record,) = (tmp_path / "runs" / "own").glob("photos-*/*/record.json")
+    data = json.loads(record.read_text())
+    assert data["lists"]["report"]["n"] == 4 and data["lists"]["train"]["n"] == 12
+    head, row = said.splitlines()[-2:]
+    assert head.split()[:4] == ["network", "epochs", "seed", "jaccard"]
+    assert row.split()[:4] == ["unet", "1", "0", f"{100 * data['scores']['last native whole']['jaccard']:.2f}"]
+    assert "12 images, 6 groups" in said and "split.txt" in said
+    assert sorted(path.name for path in folders["images"].iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--network", "unett"], "No network is called 'unett'; did you mean unet"),
+        (["--network", "position_prior"], "has no parameters to train"),
+        (["--group", "zzz"], "matches nothing"),
+        (["--seed", "-1"], "expected 0 or above"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_nothing_is_left(folders, tmp_path, monkeypatch, capsys, more, sentence):
+    monkeypatch.setattr(own, "ROOT", tmp_path)
+    assert own.main(arguments(folders, *more)) == 2
+    assert sentence in capsys.readouterr().err
+    assert not [path for path in tmp_path.glob("runs/own/*")]
+
+
+def test_a_crop_is_no_larger_than_the_smallest_image(folders, tmp_path):
+    options = own.make_parser().parse_args(arguments(folders))
+    recipe = own.recipe_of(options, describe(tmp_path / "set", **folders))
+    assert recipe.crop == (32, 32) and recipe.weights == "none"  # of 40 x 48, in multiples of 32
+    assert recipe.augmentations == ("horizontal_flip", "brightness", "colour") and recipe.epochs == 100
