@@ -50,9 +50,7 @@ class MultistageFCN(nn.Module):
             raise ValueError(f"classes={classes}: stages vote for classes, of which the background is one; take 2.")
         self.steps, self.influence = steps, influence
         self.stages = nn.ModuleList(
-            DilatedFCN(
-                in_channels + (classes - 1 if stage else 0), classes, encoder_name=encoder_name, auxiliary=False
-            )
+            DilatedFCN(in_channels + (classes - 1 if stage else 0), classes, encoder_name=encoder_name, auxiliary=False)
             for stage in range(stages)
         )
 
