@@ -11,15 +11,12 @@ import numpy as np
 
 from repro import claims, pages, plan, records, views
 from repro.command import Parser, run
-from repro.compare import Comparison, compare, find_suite, folder_of, home_of, shown_as, suite_called
+from repro.compare import find_suite, folder_of, home_of, shown_as, suite_called
+from repro.demo import demo_differences
 from repro.metrics import Evidence
 from repro.papers.spec import Suite
 from repro.records import Folder, Record
 
-# How far a freshly trained demo may lie from the lock, in points of a printed per cent and in loss. Declared from the
-# spread over thread counts and instruction sets, times three; docs/demo-tolerance.md has the measurement.
-POINTS = 6.0
-LOSS = 0.06
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OSError)  # what damaged files lead to
 
 
@@ -205,57 +202,6 @@ def check_demo(suite: Suite, report: Report, *, fresh: bool, root: Path = record
         report.failures += demo_differences(suite, locked, trained)
     except UNREADABLE as error:
         report.failures.append(f"{suite.name}: cannot be compared with its lock: {sentence(error)}")
-
-
-def demo_differences(suite: Suite, locked: Folder, trained: Folder) -> list[str]:
-    """Return the cells and curves of a trained demo that lie outside the tolerance of the lock, a sentence each."""
-    found = []
-    for id in plan.tables_of(suite):
-        table = plan.exhibit(id)
-        found += table_differences(compare(table, suite, locked), compare(table, suite, trained))
-    for record in records.every(locked.records):
-        for mine in records.find(trained.records, record.id):
-            found += curve_differences(record, mine)
-    return found
-
-
-def table_differences(locked: Comparison, trained: Comparison) -> list[str]:
-    """Return the cells whose measured means lie further apart than `POINTS`, or are defined on one side only.
-
-    A cell that was not run at all on one side is left to the missing runs.
-    """
-    found = []
-    for expected, row in zip(locked.rows, trained.rows):
-        for one, other in zip(expected, row):
-            if one.kind and other.kind and not _close(one.mean, other.mean, POINTS / 100):
-                found.append(
-                    f"{locked.table.id}/{one.row.name}, {one.column.name}: {_percent(other.mean)}, "
-                    f"locked {_percent(one.mean)}, tolerated {POINTS} points"
-                )
-    return found
-
-
-def _percent(mean: float | None) -> str:
-    return "undefined" if mean is None else f"{100 * mean:.2f} %"
-
-
-def _close(one: float | None, other: float | None, tolerance: float) -> bool:
-    """Whether two numbers are within the tolerance of each other, or both undefined."""
-    if one is None or other is None:
-        return one is other
-    return abs(one - other) <= tolerance  # NaN is close to nothing
-
-
-def curve_differences(locked: Record, trained: Record) -> list[str]:
-    """Return the first point at which two training curves of one run lie further apart than `LOSS`."""
-    one, other = locked.curve(), trained.curve()
-    if [point["step"] for point in one] != [point["step"] for point in other]:
-        return [f"run {locked.id}: the curve has other steps than the locked one"]
-    for expected, point in zip(one, other):
-        for name in ("train_loss", "selection_loss"):
-            if not _close(expected[name], point[name], LOSS):
-                return [f"run {locked.id}: {name} {point[name]} at step {point['step']:.0f}, locked {expected[name]}"]
-    return []
 
 
 if __name__ == "__main__":

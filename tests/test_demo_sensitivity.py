@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from repro import losses, plan, records
-from repro.check import LOSS, POINTS, demo_differences
 from repro.data.toy import ToyCityscapes
+from repro.demo import TOLERANCES, demo_differences
 from repro.runner import Setting, perform
 
 CELL = "paper1_table1/U-Net"
@@ -58,7 +58,7 @@ def test_a_defect_moves_the_demo_outside_its_tolerance(defect, expected, tmp_pat
     else:
         monkeypatch.setattr(ToyCityscapes, "train_ids", relabelled(wrong["labels"]))
     found = differences(expected, train(tmp_path))
-    assert found, f"{defect} stays within {POINTS} points and {LOSS} of loss"
+    assert found, f"{defect} stays within {TOLERANCES['paper1']}"
 
 
 @pytest.mark.slow
