@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from measured import ROOT
 
+from repro.__main__ import VERBS
+
 SCRIPT = ROOT / "run_all.sh"
 PYTHON = """#!/usr/bin/env bash
 # Stands for an environment's python: notes how it was called and, asked for requirements, has them or has them not.
@@ -154,3 +156,11 @@ def test_arguments_are_handed_on_as_they_are(checkout: Path, tmp_path: Path):
     call(checkout, "camvid", "--only", "paper1_table1/*", "--data", "my data",
          path=tmp_path / "active" / "bin", VIRTUAL_ENV="active")  # fmt: skip
     assert works(log) == [["-m", "repro.run", "camvid", "--only", "paper1_table1/*", "--data", "my data"]]
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "run"])
+def test_every_verb_works_through_the_script_too(verb: str, checkout: Path, tmp_path: Path):
+    log = tmp_path / "log"
+    fake_python(tmp_path / "active" / "bin", log)
+    call(checkout, verb, "--help", path=tmp_path / "active" / "bin", VIRTUAL_ENV="active")
+    assert called(log)[-1] == ["-m", "repro", verb, "--help"]

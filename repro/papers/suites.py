@@ -59,6 +59,7 @@ DEMO = Suite(
         "unet3plus": _WIDTH,
         "utnet": _WIDTH,
         "canet": _WIDTH,
+        "medt": {**_WIDTH, "groups": 4},
         "tcnet": _WIDTH,
     },
     toy=True,
