@@ -24,7 +24,7 @@ LKM, OURS = "paper2_table3/LKM", "paper1_table1/ours"
 CURVE = [point(10, 1, 1.0, 0.9), point(20, 2, 0.5, 0.8)]
 UNITS = ["left", "right"]
 
-POINTS, LOSS = TOLERANCES["paper1"].points, TOLERANCES["paper1"].selection_loss
+POINTS, LOSS = TOLERANCES["paper1"].points, TOLERANCES["paper1"].train_loss
 
 
 @pytest.fixture(scope="module")
@@ -297,10 +297,10 @@ def test_better_than_the_lock_fails_too(demo: Path):
 
 def test_a_curve_beyond_the_tolerance_fails_at_its_first_point(demo: Path):
     within = [point(10, 1, 1.0 + LOSS * 0.9, 0.9), CURVE[1]]
-    beyond = [CURVE[0], point(20, 2, 0.5, 0.8 + LOSS * 1.1)]
+    beyond = [CURVE[0], point(20, 2, 0.5 + LOSS * 1.1, 0.8)]
     assert retrain(demo, curve=within) == []
     (found,) = retrain(demo, curve=beyond)
-    assert found.startswith(f"run {run_of(OURS, 'demo').id}: selection_loss ") and "at step 20, locked 0.8" in found
+    assert found.startswith(f"run {run_of(OURS, 'demo').id}: train_loss ") and "at step 20, locked 0.5" in found
 
 
 def test_a_curve_of_other_steps_fails(demo: Path):
@@ -310,8 +310,8 @@ def test_a_curve_of_other_steps_fails(demo: Path):
 
 @pytest.mark.parametrize("broken", [float("nan"), None])
 def test_a_loss_that_is_not_a_number_or_not_there_fails(broken: float | None, demo: Path):
-    (found,) = retrain(demo, curve=[CURVE[0], CURVE[1] | {"selection_loss": broken}])
-    assert "selection_loss" in found and "locked 0.8" in found
+    (found,) = retrain(demo, curve=[CURVE[0], CURVE[1] | {"train_loss": broken}])
+    assert "train_loss" in found and "locked 0.5" in found
 
 
 def test_a_score_that_became_undefined_fails(demo: Path):
