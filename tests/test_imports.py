@@ -71,7 +71,8 @@ MAY = {
     "curves": {"records"},
     "claims": READS,
     **{view: READS | VIEWS | LISTS for view in VIEWS},
-    "check": READS | VIEWS,
+    "demo": READS,
+    "check": READS | VIEWS | {"demo"},
     "environment": set(),
     "command": set(),
     "files": set(),
@@ -130,7 +131,9 @@ def test_nothing_below_the_runner_imports_a_view():
 
 # What importing costs.
 
-WITHOUT_TORCH = VIEWS | READS | {"check", "environment", "command", "files", "networks", "suite", "run", "progress"}
+WITHOUT_TORCH = (
+    VIEWS | READS | {"check", "demo", "environment", "command", "files", "networks", "suite", "run", "progress"}
+)
 LIGHT = sorted(name for name in SOURCES if area(name) in WITHOUT_TORCH and not name.endswith("__main__"))
 
 
