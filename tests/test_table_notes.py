@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from measured import matrix, publish, run_of, with_seed
 
-from repro import check, compare, plan, records, table
+from repro import compare, plan, records, table, views
 from repro.papers import PAPERS
 from repro.papers.spec import Deviation, Reference
 from repro.records import Folder
@@ -155,8 +155,8 @@ def test_all_rewrites_the_views_of_the_suites_with_committed_records(
     camvid = plan.suite("camvid")
     folder = compare.home_of(camvid, tmp_path)
     publish(folder, tmp_path / "runs", run_of("paper1_table1/FCN", "camvid"), matrix(0.6))
-    monkeypatch.setattr(check, "committed_suites", lambda: [camvid, OWN])
-    monkeypatch.setattr(check, "committed_folder", lambda suite: compare.home_of(suite, tmp_path))
+    monkeypatch.setattr(views, "committed_suites", lambda: [camvid, OWN])
+    monkeypatch.setattr(views, "committed_folder", lambda suite: compare.home_of(suite, tmp_path))
     assert main(["--all"]) == 0
     assert "60.0" in (folder.tables / "paper1_table1.md").read_text()
     assert "no committed records" in capsys.readouterr().out and not (tmp_path / "tables" / "records.csv").exists()
