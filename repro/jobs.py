@@ -59,7 +59,10 @@ def one_by_one(jobs: Sequence[Job], setting: Setting, watch: Watch, stop: Stop) 
         if reason := stop():
             yield job, Outcome(STOPPED, f"Stopped ({reason}); the same call goes on from here.")
             return
-        yield job, attempt(job, setting, watch.begin(name_of(job), steps_of(job, setting), job.run.recipe.batch, stop))
+        outcome = attempt(job, setting, watch.begin(name_of(job), steps_of(job, setting), job.run.recipe.batch, stop))
+        yield job, outcome
+        if outcome.code == STOPPED:
+            return
 
 
 _stop = Stop(None)  # of a worker process

@@ -7,6 +7,7 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from repro import plan
 from repro.command import DONE, STOPPED, Parser, Stop
@@ -64,6 +65,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         print(parser.format_help() + "\n" + describe_suites(options.data))
         return DONE
     _check_lock(options)
+    _check_folders(options.data)
     order = Order(
         only=options.only,
         seeds=options.seeds,
@@ -93,6 +95,14 @@ def _main(arguments: Sequence[str] | None) -> int:
     if options.lock and code == DONE:
         print(lock(suites[0]))
     return code
+
+
+def _check_folders(data: Sequence[str]) -> None:
+    """Raise unless every folder that `--data` names is there: a mistyped one must not fall back on another."""
+    for option in data:
+        folder = option.partition("=")[2] or option
+        if not Path(folder).expanduser().exists():
+            raise ValueError(f"--data {option}: there is no such folder; name the one that holds the data sets")
 
 
 def _check_lock(options: argparse.Namespace) -> None:

@@ -96,7 +96,7 @@ def _perform(suite: Suite, due: Sequence[Job], order: Order, console, stop: Stop
     stop.listen()
     processes = min(order.jobs or (2 if suite.toy and device.type == "cpu" else 1), len(due))
     announce(suite, due, setting, console, processes=processes, asked=order.device)
-    code = DONE
+    code, said = DONE, set()
     with Watch(console, len(due)) as watch:
         if processes == 1:
             outcomes = doing.one_by_one(due, setting, watch, stop)
@@ -108,7 +108,8 @@ def _perform(suite: Suite, due: Sequence[Job], order: Order, console, stop: Stop
                 watch.end(_scores(runs_folder(suite) / job.run.id), outcome.seconds)
                 publish(suite, [job])
                 views.rewrite(suite, list(dict.fromkeys(cell.split("/")[0] for cell in job.cells)))
-            else:
+            elif outcome.said not in said:  # side by side, one stop ends many runs
+                said.add(outcome.said)
                 print(outcome.said, file=sys.stderr)
     return code
 

@@ -215,3 +215,10 @@ def test_a_file_where_the_runs_folder_should_be_is_one_sentence(checkout: Path):
     write_run(checkout / "runs", run_of("paper2_table3/LKM", "drive-e4"), matrix(0.6))
     done = call(checkout, "drive-e4", "--only", "paper2_table3/LKM", "--seeds", "0")
     assert done.returncode == 2 and done.stderr.startswith("run_all.sh: ") and "Traceback" not in done.stderr
+
+
+def test_a_data_folder_that_is_not_there_is_refused_whatever_else_is_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    sentence = refused(["camvid", "--data", str(tmp_path / "mistyped")], capsys)
+    assert "mistyped: there is no such folder" in sentence
