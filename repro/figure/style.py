@@ -10,6 +10,7 @@ import matplotlib
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure as Canvas
+from PIL import Image
 
 # Okabe and Ito 2008, "Color universal design"; black last.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#000000")
@@ -49,9 +50,11 @@ def canvas(*, columns: int = 1, rows: int = 1, width: float = 7.0, height: float
 
 
 def as_png(figure: Canvas) -> bytes:
-    """Return the figure as PNG without a date or a version in it."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    """Return the figure as PNG without a date or a version in it, of 256 colours: lines and letters need no more."""
+    drawn, buffer = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png")
+    image = Image.open(drawn).convert("RGB")
+    image.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
 
 
