@@ -1,6 +1,6 @@
 """Evaluation image by image: pixels counted on the device, nothing averaged, nothing padded, nothing repeated."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -113,14 +113,19 @@ class Counts:
     boundary: list[torch.Tensor] = field(default_factory=list)
     histogram: list[torch.Tensor] = field(default_factory=list)
 
-    def add(self, logits: torch.Tensor, label: torch.Tensor) -> None:
-        """Count one image: (C, H, W) logits against an (H, W) int64 label of the same size."""
+    def add(self, logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+        """Count one image, (C, H, W) logits against an (H, W) int64 label of the same size; return the prediction."""
         prediction = logits.argmax(0)
+        self.add_prediction(prediction, label)
+        if self.histograms:
+            self.histogram.append(histogram(logits, label))
+        return prediction
+
+    def add_prediction(self, prediction: torch.Tensor, label: torch.Tensor) -> None:
+        """Count one (H, W) int64 prediction against its label; nothing is known of how sure it was."""
         self.whole.append(confusion(label, prediction, self.classes))
         near = torch.where(near_boundary(label), label, IGNORED)
         self.boundary.append(confusion(near, prediction, self.classes))
-        if self.histograms:
-            self.histogram.append(histogram(logits, label))
 
     def evidence(self, images: Sequence[str], units: Sequence[str]) -> Evidence:
         """Return what was counted, in the order the images came."""
@@ -137,9 +142,19 @@ class Counts:
         return Evidence(**names, **counts, confusion=whole.sum(0), histogram=bins)
 
 
+Watch = Callable[[object, torch.Tensor, torch.Tensor], None]  # a sample, its (H, W) prediction, its (C, C) counts
+
+
 @torch.inference_mode()
 def evaluate(
-    network: nn.Module, samples: Iterable, *, recipe: Recipe, device: torch.device, classes: int, histograms: str | None
+    network: nn.Module,
+    samples: Iterable,
+    *,
+    recipe: Recipe,
+    device: torch.device,
+    classes: int,
+    histograms: str | None,
+    watch: Watch | None = None,
 ) -> dict[str, Evidence]:
     """Return the evidence of every evaluation of one set of weights, by name: "native whole", "input whole", ...
 
@@ -150,6 +165,7 @@ def evaluate(
         network: in evaluation mode, on `device`; one with `logits_of_sample(sample)` is asked that way instead.
         samples: of `repro.data.samples.EvaluationSamples`.
         histograms: "image" (vessels), "pooled" (skin) or None (more than two classes).
+        watch: sees each sample with its prediction and counts at native size, over the whole image.
     """
     counts: dict[str, Counts] = {}
     images, units = [], []
@@ -164,7 +180,28 @@ def evaluate(
         units.append(sample.unit)
         for name, label in _labels(sample):
             label = label.to(device).long()
-            counts.setdefault(name, Counts(classes, histograms)).add(resize_logits(logits, label.shape)[0], label)
+            counted = counts.setdefault(name, Counts(classes, histograms))
+            prediction = counted.add(resize_logits(logits, label.shape)[0], label)
+            if watch is not None and name == "native whole":
+                watch(sample, prediction, counted.whole[-1])
+    return {name: each.evidence(images, units) for name, each in counts.items()}
+
+
+@torch.inference_mode()
+def evaluate_predictions(pairs: Iterable[tuple[object, torch.Tensor]], *, classes: int) -> dict[str, Evidence]:
+    """Return the evidence of predictions made elsewhere, as `evaluate` does of a network's; without histograms.
+
+    Args:
+        pairs: a sample as `evaluate` takes them, and its (H, W) prediction of train ids at the label's size.
+        classes: how many.
+    """
+    counts: dict[str, Counts] = {}
+    images, units = [], []
+    for sample, prediction in pairs:
+        images.append(sample.content_hash)
+        units.append(sample.unit)
+        for name, label in _labels(sample):
+            counts.setdefault(name, Counts(classes, None)).add_prediction(prediction.long(), label.long())
     return {name: each.evidence(images, units) for name, each in counts.items()}
 
 
