@@ -1,6 +1,8 @@
 """What every verb of the command line has in common: exit codes, one sentence for bad input, how to stop."""
 
 import argparse
+import os
+import re
 import signal
 import sys
 import time
@@ -14,7 +16,13 @@ INTERRUPTED = 130
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one sentence on stderr, without the usage."""
+    """A parser whose errors are one sentence on stderr, without the usage, and whose help ends in examples."""
+
+    def __init__(self, *, examples: Sequence[str] = (), epilog: str = "", **settings):
+        """Take `examples`, a command a line with a comment behind two spaces, besides argparse's own settings."""
+        shown = "\n".join(["examples:", *(f"  {line}" for line in examples)]) if examples else ""
+        settings.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(epilog="\n\n".join(filter(None, (shown, epilog))) or None, **settings)
 
     def error(self, message: str) -> NoReturn:
         """Print the sentence and leave with 2."""
@@ -27,15 +35,26 @@ def run(main: Callable[[Sequence[str] | None], int], arguments: Sequence[str] | 
     Where the reader of a pipe leaves there is nobody to tell: 0. Where the user interrupts: 130, as shells have it.
     """
     try:
-        return main(arguments)
+        try:
+            return main(arguments)
+        finally:
+            sys.stdout.flush()  # here, where a reader that left is no error, and not at the interpreter's exit
     except BrokenPipeError:
-        sys.stderr.close()  # or the interpreter complains about the pipe when it flushes at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered goes nowhere
         return 0
     except KeyboardInterrupt:
         return INTERRUPTED
     except (ValueError, OSError) as error:
         print(f"{prog}: {' '.join(str(error).split())}", file=sys.stderr)
         return BAD_INPUT
+
+
+def size(text: str) -> tuple[int, int]:
+    """Return the (height, width) that "448x448" says; refuse anything else as a parser expects it."""
+    found = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size, expected HEIGHTxWIDTH such as 448x448")
+    return int(found[1]), int(found[2])
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """Files that are there whole or not at all."""
 
+import json
 import os
 from pathlib import Path
 
@@ -21,3 +22,17 @@ def write_atomically(path: Path, data: bytes | memoryview) -> None:
         os.fsync(folder)  # the rename itself survives a power cut
     finally:
         os.close(folder)
+
+
+def read_json_lines(path: Path) -> list[dict]:
+    """Return the objects of a file that grows by a JSON object a line, oldest first; none where it is not there.
+
+    A last line cut short by a kill is left out.
+    """
+    found = []
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            found.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return found

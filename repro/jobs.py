@@ -14,7 +14,7 @@ import torch
 from repro.command import BUSY, DONE, FAILED, STOPPED, Stop
 from repro.plan import Job
 from repro.progress import Watch
-from repro.runner import Busy, Setting, open_lists, perform
+from repro.runner import Busy, Setting, note_failure, open_lists, perform, run_folder
 from repro.training import Events, Interrupted, steps_per_epoch
 
 
@@ -37,6 +37,7 @@ def attempt(job: Job, setting: Setting, events: Events) -> Outcome:
     except Busy as why:
         return Outcome(BUSY, str(why))
     except (ValueError, OSError, torch.OutOfMemoryError) as error:
+        note_failure(run_folder(setting, job.run), str(error))
         return Outcome(FAILED, f"{job.cells[0]}: {error}")
     return Outcome(DONE, seconds=time.monotonic() - started)
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from repro.command import DONE, Parser, Stop
+from repro.command import DONE, Parser, Stop, size
 from repro.command import run as run_command
 from repro.networks import NETWORKS, constructor
 from repro.papers import PAPERS
@@ -45,8 +45,8 @@ def make_parser() -> Parser:
     add("--network", action="append", metavar="NAME", help="repeatable; default: the paper's own")
     add("--epochs", type=_whole, metavar="N", help="default: the recipe's")
     add("--batch", type=_whole, metavar="N", help="default: the recipe's")
-    add("--size", type=_size, metavar="HxW", help="resize to this; default: the recipe's")
-    add("--crop", type=_size, metavar="HxW", help="default: the recipe's, or what the smallest image holds")
+    add("--size", type=size, metavar="HxW", help="resize to this; default: the recipe's")
+    add("--crop", type=size, metavar="HxW", help="default: the recipe's, or what the smallest image holds")
     add("--weights", choices=("none", "imagenet"), default="none", help="of the encoder; default none")
     add("--seed", type=int, default=0, metavar="N")
     add("--device", choices=("auto", "cuda", "cpu"), default="auto")
@@ -58,13 +58,6 @@ def _whole(text: str) -> int:
     if not re.fullmatch(r"0*[1-9]\d{0,8}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
-
-
-def _size(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
-    if not found:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size, expected HEIGHTxWIDTH such as 448x448")
-    return int(found[1]), int(found[2])
 
 
 def _main(arguments: Sequence[str] | None) -> int:

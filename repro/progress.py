@@ -2,7 +2,8 @@
 
 import sys
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -11,10 +12,17 @@ if TYPE_CHECKING:
     from repro.training import Events
     from repro.training import Progress as Training
 
+Thing = TypeVar("Thing")
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError  # rich would leave with 1; a reader that left is no failure, see repro.command.run
+
 
 def make_console(*, quiet: bool = False) -> Console:
     """Return the console of a command: colours only on a terminal, and none with `NO_COLOR`."""
-    return Console(quiet=quiet, highlight=False, soft_wrap=not sys.stdout.isatty())
+    return _Console(quiet=quiet, highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
 class Watch:
@@ -86,6 +94,17 @@ class Watch:
                 f"{self.rate:.1f} images/s, {duration(left)} left",
                 markup=False,
             )
+
+
+def track(console: Console, what: str, things: Sequence[Thing]) -> Iterator[Thing]:
+    """Yield things one after another under a bar called `what`; without a terminal, or if quiet, there is no bar."""
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    live = console.is_terminal and not console.quiet
+    with Progress(*columns, console=console, transient=True, disable=not live) as bars:
+        task = bars.add_task(what, total=len(things))
+        for thing in things:
+            yield thing
+            bars.advance(task)
 
 
 def duration(seconds: float) -> str:

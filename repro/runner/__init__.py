@@ -2,6 +2,7 @@
 
 from repro.runner.lists import Lists, check_data, label_counts, open_lists, spread
 from repro.runner.perform import make_network, make_run_loss, make_trainer, perform, prepare_torch
+from repro.runner.record import note_failure
 from repro.runner.setting import Busy, Setting, is_done, locked, run_folder
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "make_network",
     "make_run_loss",
     "make_trainer",
+    "note_failure",
     "open_lists",
     "perform",
     "prepare_torch",

@@ -1,5 +1,6 @@
 """What a finished run leaves behind: its record with the evidence, its curve, its weights."""
 
+import contextlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -78,6 +79,18 @@ def _cost(run: Run, lists: Lists, network: nn.Module, device: torch.device) -> t
     """Cost and structure of the network at the size of the images that it sees."""
     sample = EvaluationSamples(lists.test_set, lists.report[:1], size=run.recipe.size)[0]
     return cost_and_structure(network, size=run.recipe.crop or tuple(sample.image.shape[-2:]), device=device)
+
+
+def note_run(folder: Path, run: Run) -> None:
+    """Say in the run's folder, from its first moment on, which run it is; an earlier failure is forgotten."""
+    write_atomically(folder / "run.json", json.dumps(run.identity()).encode())
+    (folder / "failure.txt").unlink(missing_ok=True)
+
+
+def note_failure(folder: Path, sentence: str) -> None:
+    """Leave in the run's folder why it failed, for `repro runs`; a full disk may be the reason, and is said elsewhere."""
+    with contextlib.suppress(OSError):
+        write_atomically(folder / "failure.txt", sentence.encode())
 
 
 def note_machine(folder: Path, device: torch.device) -> None:

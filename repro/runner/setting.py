@@ -1,6 +1,7 @@
 """Where and how runs are made, and the folder each lives in."""
 
 import fcntl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,8 +56,17 @@ def locked(folder: Path) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "lock", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Busy(f"{folder}: another process is training this run") from None
+        if not _taken(file):
+            time.sleep(0.05)  # `repro runs` holds it for the moment of a look
+            if not _taken(file):
+                raise Busy(f"{folder}: another process is training this run")
         yield
+
+
+def _taken(file) -> bool:
+    """Whether the lock of an open file is ours now."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+from repro.files import read_json_lines as read_log
 from repro.files import write_atomically
 
 
@@ -13,17 +14,6 @@ def append_point(path: Path, point: dict) -> None:
         file.write(json.dumps(point) + "\n")
         file.flush()
         os.fsync(file.fileno())
-
-
-def read_log(path: Path) -> list[dict]:
-    """Return the points of a `log.jsonl`, oldest first; a last line cut short by a kill is left out."""
-    points = []
-    for line in path.read_text().splitlines() if path.exists() else []:
-        try:
-            points.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    return points
 
 
 def cut_log(path: Path, step: int) -> None:
