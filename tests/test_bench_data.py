@@ -9,7 +9,7 @@ from repro.bench import Line, Result, as_csv, as_text, in_turn
 from repro.bench.__main__ import main
 from repro.bench.data import measure
 
-MACHINE = {"cpu": "A processor", "cores": 2, "libraries": {"torch": "2.15.0"}}
+MACHINE = {"device": "cpu", "cpu": "A processor", "cores": 2, "libraries": {"torch": "2.15.0"}}
 LINES = (Line("ours", (0.002, 0.001, 0.004, 0.003)), Line("plain", (0.03, 0.05, 0.04, 0.06)))
 RESULT = Result("data", "sample", LINES, "fifteen times", (0.0005, "copying"), MACHINE)
 

@@ -1,5 +1,7 @@
 """Measure how fast our paths are beside what a user would write instead."""
 
+import csv
+import io
 import pkgutil
 import sys
 from collections.abc import Sequence
@@ -19,18 +21,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(arguments: Sequence[str] | None) -> int:
     parser = Parser(prog="repro.bench", description=__doc__)
-    parser.add_argument("rows", metavar="ROW", nargs="*", help=f"{', '.join(ROWS)}; default: all of them")
+    cheap = ", ".join(check_rows([]))
+    parser.add_argument("rows", metavar="ROW", nargs="*", help=f"{', '.join(ROWS)}; default: {cheap}")
     parser.add_argument("--write", action="store_true", help="also write tables/bench/ROW.csv")
     options = parser.parse_args(arguments)
     for row in check_rows(options.rows):
-        result = pkgutil.resolve_name(ROWS[row])()
+        measured = pkgutil.resolve_name(ROWS[row])()
         if options.write:
             path = ROOT / "tables" / "bench" / f"{row}.csv"
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, as_csv(result).encode())
-            print(f"written: {path.relative_to(ROOT)}")
-        print(as_text(result))
+            there = path.read_text() if path.exists() else ""
+            write_atomically(path, beside_other_devices(as_csv(measured), there).encode())
+            print(f"written: {path.relative_to(ROOT)}; python -m repro.pages draws docs/bench.md from it")
+        print(as_text(measured), flush=True)
     return 0
+
+
+def beside_other_devices(new: str, there: str) -> str:
+    """Return a CSV with the new lines, and those that were there of other devices: a card's do not replace a CPU's."""
+    fresh = list(csv.DictReader(io.StringIO(new)))
+    devices = {line["device"] for line in fresh}
+    kept = [line for line in csv.DictReader(io.StringIO(there)) if line.get("device") not in devices]
+    buffer = io.StringIO()
+    names = dict.fromkeys(name for line in [*fresh, *kept] for name in line)
+    writer = csv.DictWriter(buffer, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(sorted([*fresh, *kept], key=lambda line: line["device"]))
+    return buffer.getvalue()
 
 
 if __name__ == "__main__":
