@@ -29,9 +29,7 @@ def save(folder: Path, step: int, state: dict) -> Path:
     Raises:
         OSError: the file could not be written; nothing is left behind.
     """
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    data = buffer.getbuffer()
+    data = encode(state)
     path = folder / f"checkpoint-{step:09d}.{hashlib.sha256(data).hexdigest()}.pt"
     write_atomically(path, data)
     found = generations(folder)
@@ -75,6 +73,18 @@ def _read(path: Path, device: torch.device | str) -> dict:
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != _NAME.fullmatch(path.name)[2]:
         raise ValueError("its bytes do not match the SHA-256 in its name")
+    return decode(data, device)
+
+
+def encode(state: object) -> memoryview:
+    """Return the bytes of a state: nested dicts and lists of tensors, numbers and strings."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getbuffer()
+
+
+def decode(data: bytes | memoryview, device: torch.device | str = "cpu") -> object:
+    """Return the state that `encode` made bytes of; ValueError where they hold anything else."""
     try:
         return torch.load(io.BytesIO(data), map_location=device, weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:

@@ -81,8 +81,9 @@ MAY = {
     "networks": {"models"},
     "losses": set(),
     "checkpoint": set(),
-    "training": {"losses", "checkpoint", "papers", "data"},
-    "evaluation": {"losses", "metrics", "papers", "training"},
+    "parallel": {"checkpoint", "machine"},
+    "training": {"losses", "checkpoint", "parallel", "papers", "data"},
+    "evaluation": {"losses", "metrics", "parallel", "papers", "training"},
 }
 
 
