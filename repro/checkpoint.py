@@ -57,7 +57,7 @@ def load(folder: Path, device: torch.device | str = "cpu") -> dict | None:
     found = generations(folder)
     for step, path in found:
         try:
-            return _read(path, device)
+            return read(path, device)
         except ValueError as error:
             reason = str(error)
         warnings.warn(f"{path}: damaged checkpoint of step {step} ({reason}); going back to the one before it")
@@ -68,10 +68,10 @@ def load(folder: Path, device: torch.device | str = "cpu") -> dict | None:
     return None
 
 
-def _read(path: Path, device: torch.device | str) -> dict:
-    """The state in a file; ValueError where its bytes are not what its name says or hold more than plain data."""
-    data = path.read_bytes()
-    if hashlib.sha256(data).hexdigest() != _NAME.fullmatch(path.name)[2]:
+def read(path: Path, device: torch.device | str = "cpu") -> dict:
+    """Return the state in a file; ValueError where its bytes are not what its name says, or are no plain data."""
+    data, named = path.read_bytes(), _NAME.fullmatch(path.name)
+    if not named or hashlib.sha256(data).hexdigest() != named[2]:
         raise ValueError("its bytes do not match the SHA-256 in its name")
     return decode(data, device)
 

@@ -135,8 +135,8 @@ def find(beginning: str, root: Path = records.ROOT) -> RunFolder:
     if len(ids) == 1:
         return max(found, key=lambda each: len([*each.path.iterdir()]))
     if ids:
-        more = f" and {len(ids) - 4} more" if len(ids) > 4 else ""
-        raise ValueError(f"{beginning!r} begins the ids of {len(ids)} runs: {', '.join(ids[:4])}{more}; give more of it")
+        shown = ", ".join(ids[:4]) + (f" and {len(ids) - 4} more" if len(ids) > 4 else "")
+        raise ValueError(f"{beginning!r} begins the ids of {len(ids)} runs, {shown}; give more of it")
     raise ValueError(f"no run in {root / 'runs'} has an id that begins with {beginning!r}; {_near(beginning, root)}")
 
 

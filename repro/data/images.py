@@ -44,9 +44,9 @@ def _one_line(error: Exception, path: Path) -> str:
     return " ".join(str(error).replace(f"'{path}'", "it").split()) or type(error).__name__
 
 
-def _pixels(file: Image.Image, path: Path) -> np.ndarray:
+def _pixels(file: Image.Image, path: Path, *, rgb: bool = False) -> np.ndarray:
     try:
-        return np.array(file)
+        return np.array(file.convert("RGB") if rgb else file)
     except (OSError, SyntaxError, struct.error, zlib.error, ValueError) as error:
         raise ValueError(f"{path}: is damaged ({_one_line(error, path)}); get the file again.") from None
 
@@ -69,6 +69,29 @@ def read_rgb(path: Path) -> np.ndarray:
                 f"{path}: an image of mode {file.mode!r}, expected 8-bit RGB; convert it or get it again."
             )
         return _pixels(file, path)
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """Return anybody's picture as (height, width, 3) uint8 RGB, as its pixels are stored.
+
+    Grey is repeated, a palette looked up, transparency dropped; of several frames it is the first. An EXIF rotation is
+    not applied: what is predicted lies pixel on pixel over the file.
+
+    Raises:
+        ValueError: the file is missing, damaged or too large, has 16 bits a channel, or other colours than RGB.
+    """
+    with _open(path) as file:
+        if file.mode.startswith(("I", "F")) or (file.format == "PNG" and _png_depth(path) == 16):
+            raise ValueError(f"{path}: has more than 8 bits a channel, and which value is white is open; convert it.")
+        if file.mode not in ("1", "L", "P", "RGB", "LA", "PA", "RGBA", "RGBX"):
+            raise ValueError(f"{path}: an image of mode {file.mode!r}, expected RGB or grey of 8 bits; convert it.")
+        return _pixels(file, path, rgb=True)
+
+
+def _png_depth(path: Path) -> int:
+    """Bits a channel, which Pillow cuts to 8 without a word: byte 24 of a PNG (its header comes first)."""
+    with open(path, "rb") as file:
+        return file.read(25)[24]
 
 
 def read_ids(path: Path) -> np.ndarray:
@@ -113,3 +136,23 @@ def _read_one_channel(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
         pixels = _pixels(file, path)
         palette = np.array(file.getpalette("RGB"), np.uint8).reshape(-1, 3) if file.mode == "P" else None
     return (pixels.astype(np.uint8) * 255 if pixels.dtype == bool else pixels), palette
+
+
+def has_colours(path: Path) -> bool:
+    """Return whether the file holds three or four channels a pixel, from the header alone."""
+    with _open(path) as file:
+        return file.mode in ("RGB", "RGBA")
+
+
+def read_colours(path: Path) -> np.ndarray:
+    """Return the mask in `path` as (height, width, 3) uint8 colours, those of its palette where it has one.
+
+    Raises:
+        ValueError: the file is missing, damaged, too large, has 16 bits, or was compressed with loss.
+    """
+    with _open(path) as file:
+        if file.format not in LOSSLESS or file.mode not in ("RGB", "RGBA", "P", "L", "1"):
+            found = f"{file.format} of mode {file.mode!r}"
+            raise ValueError(f"{path}: a mask of colours stored as {found}; expected an 8-bit PNG.")
+        _pixels(file, path)  # loads it, or says what is damaged
+        return np.array(file.convert("RGB"))

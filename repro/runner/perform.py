@@ -15,7 +15,7 @@ from repro.losses import CLASS_WEIGHTS, Loss, make_loss
 from repro.networks import build
 from repro.plan import Run
 from repro.runner.lists import Lists, label_counts, open_lists
-from repro.runner.record import make_record, note_machine, note_run, save_weights, trained_seconds, write
+from repro.runner.record import make_record, note_machine, noted, save_weights, trained_seconds, write
 from repro.runner.setting import Setting, is_done, locked, run_folder
 from repro.training import Events, Trainer
 
@@ -102,10 +102,9 @@ def perform(run: Run, setting: Setting, events: Events | None = None, *, report_
         ValueError: data, options or checkpoint are not what they should be.
     """
     folder = run_folder(setting, run)
-    with locked(folder):
+    with locked(folder), noted(folder, run):
         if is_done(setting, run):
             return folder
-        note_run(folder, run)
         prepare_torch(setting)
         started = time.monotonic()
         lists = open_lists(run, setting.data)

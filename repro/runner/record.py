@@ -1,8 +1,8 @@
 """What a finished run leaves behind: its record with the evidence, its curve, its weights."""
 
-import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -16,7 +16,7 @@ from repro.models.cost import cost_and_structure
 from repro.plan import Run, Split
 from repro.runner.lists import Lists, label_counts
 from repro.runner.setting import Setting, run_folder
-from repro.training import Progress, Trained, read_log
+from repro.training import Interrupted, Progress, Trained, read_log
 
 
 def make_record(
@@ -81,15 +81,24 @@ def _cost(run: Run, lists: Lists, network: nn.Module, device: torch.device) -> t
     return cost_and_structure(network, size=run.recipe.crop or tuple(sample.image.shape[-2:]), device=device)
 
 
-def note_run(folder: Path, run: Run) -> None:
-    """Say in the run's folder, from its first moment on, which run it is; an earlier failure is forgotten."""
-    write_atomically(folder / "run.json", json.dumps(run.identity()).encode())
-    (folder / "failure.txt").unlink(missing_ok=True)
+@contextmanager
+def noted(folder: Path, run: Run) -> Iterator[None]:
+    """Say in the run's folder which run is at work there, and if it fails why, for `repro runs`."""
+    if not (folder / "record.json").exists():
+        write_atomically(folder / "run.json", json.dumps(run.identity()).encode())
+        (folder / "failure.txt").unlink(missing_ok=True)
+    try:
+        yield
+    except Interrupted:
+        raise
+    except Exception as error:
+        note_failure(folder, str(error))
+        raise
 
 
 def note_failure(folder: Path, sentence: str) -> None:
-    """Leave in the run's folder why it failed, for `repro runs`; a full disk may be the reason, and is said elsewhere."""
-    with contextlib.suppress(OSError):
+    """Leave in the run's folder why it failed."""
+    with suppress(OSError):  # a full disk may be the reason
         write_atomically(folder / "failure.txt", sentence.encode())
 
 
