@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from repro import claims, pages, plan, records, views
+from repro import claims, external, pages, plan, records, views
 from repro.command import Parser, run
 from repro.compare import find_suite, folder_of, home_of, shown_as, suite_called
 from repro.demo import demo_differences
@@ -17,6 +17,7 @@ from repro.metrics import Evidence
 from repro.papers.spec import Suite
 from repro.records import Folder, Record
 
+OTHERS = ("records", "external", "bench")  # folders in tables/ that are no suite's
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OSError)  # what damaged files lead to
 
 
@@ -75,12 +76,13 @@ def check_committed(root: Path, report: Report) -> None:
     """Check the published records, the papers' pages, and that every folder of views is a suite's."""
     published = records.folder_of(None, toy=False, root=root)
     check_folder(published.records, report)
+    check_external(published, report)
     report.failures += pages.outdated(root)
     for path in records.differing(root / "runs", published.records):
         report.notes.append(f"{path}: its numbers are not those published under its name")
     for kind in ("tables", "figures"):
         for path in sorted((root / kind).glob("*")):
-            if path.is_dir() and path.name not in ("records", "bench") and suite_called(path.name) is None:
+            if path.is_dir() and path.name not in OTHERS and suite_called(path.name) is None:
                 report.failures.append(f"{path}: no suite has this name")
 
 
@@ -129,6 +131,22 @@ def check_folder(folder: Path, report: Report) -> None:
     report.failures += [f"{path}: part of no whole record; restore its companions" for path in records.strays(folder)]
 
 
+def check_external(folder: Folder, report: Report) -> None:
+    """Check that the scores of other tools' predictions are what their evidence makes them."""
+    for each in external.find_external(folder):
+        try:
+            evidence = each.evidence()
+            faults = [*_wrong_scores(each, evidence)]
+            if any(counts.images.tolist() != each.data["list"]["images"] for counts in evidence.values()):
+                faults.append("the images of its evidence are not those of its list")
+            if each.data["name"] != each.id:
+                faults.append(f"its file is called {each.id}, it says {each.data['name']}")
+        except UNREADABLE as error:
+            faults = [f"cannot be read: {sentence(error)}"]
+        report.failures += [f"{each.path}: {fault}" for fault in faults]
+    report.failures += [f"{path}: part of no whole external score; remove it" for path in external.strays(folder)]
+
+
 def check_records(found: Iterable[Record], report: Report) -> None:
     """Check that each record's id, scores and lists are what its identity, evidence and images make them."""
     for record in found:
@@ -155,14 +173,19 @@ def _faults(record: Record) -> Iterator[str]:
         yield f"its identity has the id {named}, its name says {record.id}"
     if data["provenance"]["kind"] != record.kind:
         yield f"its provenance says {data['provenance']['kind']}, its name says {record.kind}"
-    follows = records.scores_of(evidence, data["classes"])
-    for name in sorted({*follows, *data["scores"]}):
-        given, recorded = follows.get(name, {}), data["scores"].get(name, {})
+    yield from _wrong_scores(record, evidence)
+    yield from _wrong_lists(data["lists"], evidence)
+    record.curve()
+
+
+def _wrong_scores(record: Record, evidence: dict[str, Evidence]) -> Iterator[str]:
+    """Where the scores of a record are not those of its evidence."""
+    follows = records.scores_of(evidence, record.data["classes"])
+    for name in sorted({*follows, *record.data["scores"]}):
+        given, recorded = follows.get(name, {}), record.data["scores"].get(name, {})
         for metric in sorted({*given, *recorded}):
             if metric not in given or metric not in recorded or not _same(given[metric], recorded[metric]):
                 yield f"{metric} of {name} is {recorded.get(metric)}, its evidence gives {given.get(metric)}"
-    yield from _wrong_lists(data["lists"], evidence)
-    record.curve()
 
 
 def _wrong_lists(lists: dict, evidence: dict[str, Evidence]) -> Iterator[str]:

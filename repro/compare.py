@@ -6,6 +6,7 @@ from pathlib import Path
 
 from repro import plan, records
 from repro.data import DATASETS
+from repro.external import External, find_external
 from repro.networks import NETWORKS
 from repro.papers.spec import Column, Reading, Row, Stand, Suite, Table
 from repro.records import Folder, Record
@@ -59,13 +60,17 @@ class Finding:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A table of one suite: rows of findings in the order of the columns."""
+    """A table of one suite: rows of findings in the order of the columns.
+
+    `externals` are rows like the others, of other tools' predictions on the same images: nothing is judged by them.
+    """
 
     table: Table
     suite: Suite
     columns: tuple[Column, ...]
     rows: tuple[tuple[Finding, ...], ...]
     reading: Reading | None = None
+    externals: tuple[tuple[Finding, ...], ...] = ()
 
     @property
     def measured(self) -> bool:
@@ -136,7 +141,23 @@ def compare(
     rows = tuple(
         tuple(_finding(table, row, column, suite, found) for column in columns) for row, found in zip(table.rows, seeds)
     )
-    return Comparison(table, suite, columns, rows, reading)
+    return Comparison(table, suite, columns, rows, reading, _externals(suite, columns, folder))
+
+
+def _externals(suite: Suite, columns: Sequence[Column], folder: Folder) -> tuple[tuple[Finding, ...], ...]:
+    """A row for each external score of a data set behind any of the columns."""
+    stands = [suite.data.get(column.data) for column in columns]
+    found = find_external(folder, {stand.test for stand in stands if stand})
+    return tuple(
+        tuple(_external(each, column, stand) for column, stand in zip(columns, stands)) for each in found
+    )
+
+
+def _external(each: External, column: Column, stand: Stand | None) -> Finding:
+    row = Row(name=f"external: {each.id}", extra=True, untrained=True)
+    fits = stand is not None and stand.test == each.data["data"]
+    scores = _all_scores([each], column, stand) if fits else ()
+    return Finding(row, column, stand, None, scores, (0,) * len(scores), each.kind, (each,) if fits else ())
 
 
 class _Seeds:

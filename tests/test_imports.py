@@ -58,7 +58,7 @@ def area(name: str) -> str:
 # package repro itself is empty.
 TOOLS = {"command", "files", "repro"}
 VIEWS = {"table", "figure", "pages", "views"}
-READS = {"papers", "plan", "metrics", "statistics", "records", "compare", "curves", "claims", "audit"}
+READS = {"papers", "plan", "metrics", "statistics", "records", "external", "compare", "curves", "claims", "audit"}
 LISTS = {"data", "networks"}  # the dicts of names alone; nothing behind them is imported, see torch below
 MAY = {
     "papers": set(),
@@ -67,6 +67,7 @@ MAY = {
     "statistics": set(),
     "audit": {"papers", "metrics", "statistics", "plan", "data"},
     "records": {"metrics"},
+    "external": {"records"},
     "compare": (READS | LISTS) - {"claims"},
     "curves": {"records"},
     "claims": READS,

@@ -120,13 +120,13 @@ def as_csv(comparison: Comparison) -> str:
     names = [f"{column.name} {name}" for column in comparison.columns for name in fields]
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["row", *names])
-    for findings in comparison.rows:
+    for findings in (*comparison.rows, *comparison.externals):
         line = [_harmless(findings[0].row.name)]
         for finding in findings:
             digits = digits_of(comparison.table, finding.column) + 2
             mean, spread = (number(value, finding.column, digits) for value in (finding.mean, finding.spread))
             n = str(len(finding.scores)) if finding.scores else ""
-            word = "" if finding.verdict is None else str(finding.verdict)
+            word = finding.kind if findings in comparison.externals else str(finding.verdict or "")
             line += [finding.reported or "", mean, spread, n, word]
         writer.writerow(line)
     return buffer.getvalue()

@@ -1,10 +1,12 @@
 """A comparison as strings in rows and columns, before any format: what every rendering of a table shows."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from repro import plan
 from repro.compare import Comparison, Finding, is_own, own_suite
+from repro.external import WORD
 from repro.papers.spec import Column, Table
 from repro.table.notes import notes_of
 
@@ -101,6 +103,7 @@ def make_grid(comparison: Comparison) -> Grid:
             text = measured_text(finding, digits[index], with_n=len(counts) > 1) or _nothing(finding)
             entries.append(Entry(text, ranks[index].get(row_index, 0)))
         rows.append((*entries, Entry(_verdicts(findings))))
+    rows += [_external(findings, with_reported, digits) for findings in comparison.externals]
     return Grid(
         id=table.id,
         title=title_of(comparison),
@@ -111,6 +114,15 @@ def make_grid(comparison: Comparison) -> Grid:
         below=(*_below(comparison, counts), *notes.below),
         references=notes.references,
     )
+
+
+def _external(findings: tuple[Finding, ...], with_reported: list[bool], digits: list[int]) -> tuple[Entry, ...]:
+    """The line of other tools' predictions: measured here, and not judged."""
+    entries = [Entry(findings[0].row.name)]
+    for finding, reported, number_of_digits in zip(findings, with_reported, digits):
+        entries += [Entry("")] if reported else []
+        entries.append(Entry(measured_text(finding, number_of_digits, with_n=False) or "–"))
+    return (*entries, Entry(WORD))
 
 
 def _reported_header(comparison: Comparison, column: Column) -> str:
@@ -156,11 +168,17 @@ def _verdicts(findings: tuple[Finding, ...]) -> str:
 
 
 def title_of(comparison: Comparison) -> str:
-    """Return the table's title with whose data stand behind it."""
+    """Return the table's title with whose data stand behind it, unless it names them already."""
     stands = plan.stands(comparison.table, comparison.suite)
-    names = " and ".join(dict.fromkeys(stand.name for stand in stands.values()))
-    reading = f" ({comparison.reading.name})" if comparison.reading else ""
-    return f"{comparison.table.title}{reading}" + (f", on {names}" if names else "")
+    names = [*dict.fromkeys(stand.name for stand in stands.values())]
+    title = comparison.table.title + (f" ({comparison.reading.name})" if comparison.reading else "")
+    named = all(_words(name) <= _words(comparison.table.title) for name in names)
+    return title if named else f"{title}, on {' and '.join(names)}"
+
+
+def _words(text: str) -> set[str]:
+    """The words of a title or a data set's name; CHASE_DB1 and CHASEDB are one."""
+    return {word.replace("_", "").replace("chasedb1", "chasedb") for word in re.findall(r"\w+", text.lower())}
 
 
 def above_of(comparison: Comparison) -> tuple[str, ...]:
@@ -208,8 +226,17 @@ def _plain(value: object) -> str:
 
 def rules_of(comparison: Comparison) -> tuple[int, ...]:
     """Return where the rows that are not in the paper begin."""
-    extra = [index for index, row in enumerate(comparison.rows) if row[0].row.extra]
+    extra = [index for index, row in enumerate((*comparison.rows, *comparison.externals)) if row[0].row.extra]
     return (extra[0],) if extra and extra[0] > 0 else ()
+
+
+def _masks(finding: Finding) -> str:
+    """What an external row is of: the masks, by their folder's hash."""
+    masks = finding.records[0].data["predictions"]
+    return (
+        f"{finding.row.name}: {masks['n']} masks made elsewhere and scored here by repro.score; sha256 of the folder "
+        f"{masks['sha256']}"
+    )
 
 
 def _below(comparison: Comparison, counts: set[int]) -> tuple[str, ...]:
@@ -225,4 +252,5 @@ def _below(comparison: Comparison, counts: set[int]) -> tuple[str, ...]:
         lines.append("Rows below the rule are not in the paper.")
     lines += dict.fromkeys(f"{f.row.name}: not built: {f.why}" for f in findings if f.why)
     lines += [f"{kind}: a re-run, {f.row.name}, {f.column.name}" for f in findings for kind, _ in f.reruns]
+    lines += dict.fromkeys(_masks(finding) for row in comparison.externals for finding in row if finding.records)
     return (*lines, *comparison.table.notes)
