@@ -160,9 +160,13 @@ def test_a_log_without_any_checkpoint_is_started_anew(tmp_path):
 
 
 def test_checkpoints_come_every_n_steps_and_at_each_epochs_end(tmp_path):
+    def note(progress):
+        trainer.saver.wait()  # it writes beside training
+        saved.append([step for step, _ in checkpoint.generations(tmp_path)])
+
     saved = []
-    events = Events(on_step=lambda progress: saved.append([step for step, _ in checkpoint.generations(tmp_path)]))
-    tiny.trainer(tmp_path, events=events, every_steps=2, epochs=2).train()
+    trainer = tiny.trainer(tmp_path, events=Events(on_step=note), every_steps=2, epochs=2)
+    trainer.train()
     # steps 2, 3 (epoch), 4, 6; the hook of a step runs before its checkpoint
     assert saved == [[], [], [2], [3, 2], [4, 3], [4, 3]]
 

@@ -1,7 +1,8 @@
 """Training: a stream of samples, a schedule and a step, each a pure function of the step's number."""
 
 from repro.training.log import read_log
-from repro.training.loop import INTERVAL, Events, Interrupted, NonFinite, Progress, Trained, Trainer
+from repro.training.loop import INTERVAL, Trainer
+from repro.training.state import Events, Interrupted, NonFinite, Progress, Trained
 from repro.training.step import AUTOCAST, copy_weights, make_optimiser, normalise
 from repro.training.stream import Stream, batch_at, learning_rate, permutation, steps_per_epoch
 

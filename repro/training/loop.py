@@ -14,60 +14,14 @@ from torch.utils.data import DataLoader, Dataset
 from repro import checkpoint
 from repro.losses import Loss
 from repro.papers.spec import Recipe
+from repro.training.failures import LOADER_SECONDS
 from repro.training.log import append_point, cut_log, read_log
-from repro.training.step import AUTOCAST, copy_weights, evaluating, make_optimiser, move_average, normalise
+from repro.training.saving import Saver
+from repro.training.state import Events, Interrupted, NonFinite, Progress, Trained, difference
+from repro.training.step import AUTOCAST, all_finite, copy_weights, evaluating, make_optimiser, move_average, normalise
 from repro.training.stream import Stream, batch_at, learning_rate, steps_per_epoch
 
 INTERVAL = 20  # steps between two readings of the device: curve points, the non-finite flag
-
-
-class Interrupted(Exception):
-    """Training stopped at a step boundary with a checkpoint on disk; the same call goes on from there."""
-
-
-class NonFinite(ValueError):
-    """The loss or its gradient became NaN or infinite; the last checkpoint is from before it."""
-
-
-@dataclass
-class Progress:
-    """What a run has behind it: everything of a checkpoint but the tensors of network and optimiser.
-
-    Attributes:
-        step: optimiser steps done.
-        best_loss: lowest selection loss so far, infinite before the first epoch's end.
-        best_epoch: the epoch of it, counted from 1; 0 before.
-        stale: epochs since.
-        seconds: of training so far, over all sessions.
-        loss_sum: sum of the losses since the last point of the curve.
-        finished: why training ended ("" while it goes on): "all epochs" or "stopped early".
-    """
-
-    step: int = 0
-    best_loss: float = math.inf
-    best_epoch: int = 0
-    stale: int = 0
-    seconds: float = 0.0
-    loss_sum: float = 0.0
-    finished: str = ""
-
-
-@dataclass
-class Events:
-    """What a caller may watch: every hook does nothing unless given."""
-
-    on_step: Callable[[Progress], None] = lambda progress: None
-    on_point: Callable[[dict], None] = lambda point: None
-    should_stop: Callable[[], str] = lambda: ""  # a reason ends training after a checkpoint
-
-
-@dataclass
-class Trained:
-    """A finished training: the network holds the last weights, `selected` those of the lowest selection loss."""
-
-    progress: Progress
-    selected: dict[str, torch.Tensor]
-    curve: list[dict] = field(default_factory=list)
 
 
 def _start_worker(_: int) -> None:
@@ -94,6 +48,7 @@ class Trainer:
             nothing; None records none.
         workers: loader processes; changes nothing but speed.
         every_steps, every_seconds: a checkpoint at least so often, besides each epoch's end.
+        skip_nonfinite: so many steps whose loss or gradient is not finite are left out before training stops.
     """
 
     network: nn.Module
@@ -110,6 +65,7 @@ class Trainer:
     workers: int = 0
     every_steps: int = 2000
     every_seconds: float = 300.0
+    skip_nonfinite: int = 0
 
     def __post_init__(self):
         self.epoch_steps = steps_per_epoch(len(self.samples), self.recipe.batch)
@@ -120,8 +76,9 @@ class Trainer:
         self.selected: dict[str, torch.Tensor] = {}
         self.average = copy_weights(self.network.state_dict()) if self.recipe.averaging else {}
         self.loss_sum = torch.zeros((), device=self.device)
-        self.bad_step = torch.full((), -1, dtype=torch.int64, device=self.device)
-        self.log = self.folder / "log.jsonl"
+        self.bad_steps = torch.full((self.skip_nonfinite + 1,), -1, dtype=torch.int64, device=self.device)
+        self.bad = torch.zeros((), dtype=torch.int64, device=self.device)  # how many of them there are
+        self.log, self.saver = self.folder / "log.jsonl", Saver(self.folder)
 
     def train(self) -> Trained:
         """Train to the end of the recipe or an early stop.
@@ -129,34 +86,41 @@ class Trainer:
         Raises:
             Interrupted: `events.should_stop` gave a reason; a checkpoint is on disk.
             NonFinite: the loss was NaN or infinite; names the step and the images.
+            OSError: a checkpoint could not be written; the ones before it are as they were.
             ValueError: the folder's checkpoint is another run's, or damaged.
         """
         self._restore()
         self.network.train()
         self._begin_epoch()
+        with self.saver:
+            self._train()
+        return Trained(self.progress, self.selected, read_log(self.log))
+
+    def _train(self) -> None:
+        """Steps, each with what follows from it, until the training is over."""
+        if self.progress.finished:
+            return
         started, before = time.monotonic(), self.progress.seconds
         saved_at = started
-        while not self.progress.finished:
-            for image, label in self._loader():
-                self._step(image, label)
-                now = time.monotonic()
-                self.progress.seconds = before + now - started
-                at_end = self.progress.step % self.epoch_steps == 0
-                if at_end or self.progress.step % INTERVAL == 0:
-                    self._point(at_end)
-                if at_end:
-                    self._begin_epoch()
-                self.events.on_step(self.progress)
-                reason = "" if self.progress.finished else self.events.should_stop()
-                due = self.progress.step % self.every_steps == 0 or now - saved_at > self.every_seconds
-                if at_end or due or reason:
-                    self._save()
-                    saved_at = time.monotonic()
-                if reason:
-                    raise Interrupted(reason)
-                if self.progress.finished:
-                    break
-        return Trained(self.progress, self.selected, read_log(self.log))
+        for image, label in self._loader():
+            self._step(image, label)
+            now = time.monotonic()
+            self.progress.seconds = before + now - started
+            at_end = self.progress.step % self.epoch_steps == 0
+            if at_end or self.progress.step % INTERVAL == 0:
+                self._point(at_end)
+            if at_end:
+                self._begin_epoch()
+            self.events.on_step(self.progress)
+            reason = "" if self.progress.finished else self.events.should_stop()
+            due = self.progress.step % self.every_steps == 0 or now - saved_at > self.every_seconds
+            if at_end or due or reason:
+                self._save()
+                saved_at = time.monotonic()
+            if reason:
+                raise Interrupted(reason)
+            if self.progress.finished:
+                return
 
     def _loader(self) -> DataLoader:
         stream = Stream(
@@ -167,6 +131,7 @@ class Trainer:
             batch_sampler=stream,
             num_workers=self.workers,
             pin_memory=self.device.type == "cuda",
+            timeout=LOADER_SECONDS if self.workers else 0,
             worker_init_fn=_start_worker,
         )
 
@@ -182,11 +147,12 @@ class Trainer:
         micro = self.recipe.micro_batch or self.recipe.batch
         loss = torch.zeros((), device=self.device)
         self.optimiser.zero_grad(set_to_none=True)
+        statistics = copy_weights(dict(self.network.named_buffers())) if self.skip_nonfinite else {}
         for part_image, part_label in zip(image.split(micro), label.split(micro)):
             part = self._loss(normalise(part_image, self.device), part_label, totals)
             self.scaler.scale(part).backward()
             loss += part.detach()
-        self._update(loss, step)
+        self._update(loss, step, statistics)
         self.progress.step += 1
 
     def _loss(self, image: torch.Tensor, label: torch.Tensor, totals) -> torch.Tensor:
@@ -199,34 +165,48 @@ class Trainer:
         weights = (1.0, *self.recipe.auxiliary_weights)
         return sum(w * self.loss(logits, label, totals) for w, logits in zip(weights, outputs))
 
-    def _update(self, loss: torch.Tensor, step: int) -> None:
-        """Take the step, unless loss or gradient is not finite: from then on nothing moves until the flag is read."""
+    def _update(self, loss: torch.Tensor, step: int, statistics: dict[str, torch.Tensor]) -> None:
+        """Take the step, unless loss or gradient is not finite, and none after one too many of those.
+
+        All of it stays on the device until the flag is read. `statistics` is what batch-norm had before the step.
+        """
         gradients = [each.grad for each in self.network.parameters() if each.grad is not None]
         bad = ~torch.isfinite(loss)
         if not self.scaler.is_enabled():  # float16's scaled gradients may overflow: the scaler then skips the step
-            bad = bad | ~torch.isfinite(nn.utils.get_total_norm(gradients, math.inf))
-        self.bad_step = torch.where((self.bad_step < 0) & bad, step, self.bad_step)
+            bad = bad | ~all_finite(gradients)
+        self._count(bad, step)
+        left_out = bad | (self.bad > self.skip_nonfinite)
         if self.scaler.is_enabled():
-            torch._foreach_mul_(gradients, torch.where(self.bad_step < 0, 1.0, math.nan))  # NaN: the scaler skips
+            torch._foreach_mul_(gradients, torch.where(left_out, math.nan, 1.0))  # NaN: the scaler skips
         else:
             self.optimiser.grad_scale = None
-            self.optimiser.found_inf = (self.bad_step >= 0).float()  # fused Adam skips the update where this is 1
+            self.optimiser.found_inf = left_out.float()  # fused Adam skips the update where this is 1
         self.scaler.step(self.optimiser)
         self.scaler.update()
-        self.loss_sum += loss
+        self.loss_sum += torch.where(bad, 0, loss)
+        for name, buffer in self.network.named_buffers() if statistics else ():
+            buffer.copy_(torch.where(bad, statistics[name], buffer))
         if self.average:
             move_average(self.average, self.network.state_dict(), self.recipe.averaging)
 
+    def _count(self, bad: torch.Tensor, step: int) -> None:
+        """Note a bad step, and none after one too many: the first of those is what will be said."""
+        new = bad & (self.bad <= self.skip_nonfinite)
+        place = torch.arange(len(self.bad_steps), device=self.device) == self.bad
+        self.bad_steps = torch.where(place & new, step, self.bad_steps)
+        self.bad = self.bad + new
+
     def _point(self, at_end: bool) -> None:
         """Read the device: check the flag, write a point of the curve, at an epoch's end select."""
+        self.saver.check()
         self._raise_if_bad()
         previous = self._last_point_step()
-        steps = self.progress.step - previous
+        steps = self.progress.step - previous - sum(step >= previous for step in self.progress.skipped)
         point = {
             "step": self.progress.step,
             "epoch": -(-self.progress.step // self.epoch_steps),
             "learning_rate": learning_rate(self.progress.step - 1, self.total, self.recipe),
-            "train_loss": float(self.loss_sum) / steps,
+            "train_loss": float(self.loss_sum) / max(steps, 1),
         }
         self.loss_sum.zero_()
         if at_end:
@@ -240,14 +220,19 @@ class Trainer:
         return max(step // INTERVAL * INTERVAL, step // self.epoch_steps * self.epoch_steps)
 
     def _raise_if_bad(self) -> None:
-        step = int(self.bad_step)
-        if step < 0:
+        """Read which steps were bad, and stop if they are more than are left out."""
+        found = [step for step in self.bad_steps.tolist() if step >= 0]
+        if len(found) <= self.skip_nonfinite:
+            self.progress.skipped = found
             return
+        step = found[-1]
         pairs = batch_at(step, n=len(self.samples), batch=self.recipe.batch, seed=self.seed)
         names = [getattr(self.samples, "name", str)(index) for _, index in pairs]
+        before = f" (after {len(found) - 1} that were left out)" if len(found) > 1 else ""
         raise NonFinite(
-            f"the loss or gradient of step {step} is not finite; its images: {', '.join(names)}. Nothing was updated "
-            f"from there on, and {self.folder} holds the last checkpoint. Lower the learning rate or use float32."
+            f"the loss or gradient of step {step} is not finite{before}; its images: {', '.join(names)}. Nothing was "
+            f"updated from there on, and {self.folder} holds the last checkpoint. Lower the learning rate, use "
+            "float32, or leave out a few such steps with --skip-nonfinite N."
         )
 
     def _select(self, epoch: int) -> dict:
@@ -279,15 +264,15 @@ class Trainer:
     def _save(self) -> None:
         self._raise_if_bad()  # a checkpoint is always from before a bad step
         self.progress.loss_sum = float(self.loss_sum)
-        checkpoint.save(self.folder, self.progress.step, {
+        state = {
             "identity": json.dumps(self.identity, sort_keys=True),
-            "progress": vars(self.progress).copy(),
+            "progress": {**vars(self.progress), "skipped": list(self.progress.skipped)},
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "scaler": self.scaler.state_dict(),
-            "selected": self.selected,
             "average": self.average,
-        })  # fmt: skip
+        }
+        self.saver.save(self.progress.step, state, settled={"selected": self.selected})
 
     def _restore(self) -> None:
         checkpoint.clear_aside(self.folder)
@@ -296,24 +281,19 @@ class Trainer:
             self.log.unlink(missing_ok=True)
             return
         if json.loads(state["identity"]) != self.identity:
-            difference = _difference(json.loads(state["identity"]), self.identity)
-            raise ValueError(f"{self.folder}: the checkpoint is of another run ({difference}); use another folder")
+            changed = difference(json.loads(state["identity"]), self.identity)
+            raise ValueError(f"{self.folder}: the checkpoint is of another run ({changed}); use another folder")
         self.progress = Progress(**state["progress"])
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.scaler.load_state_dict(state["scaler"])
         self.selected, self.average = state["selected"], state["average"]
         self.loss_sum.fill_(self.progress.loss_sum)
+        self._remember(self.progress.skipped)
         cut_log(self.log, self.progress.step)
 
-
-def _difference(old: dict, new: dict, prefix: str = "") -> str:
-    """The fields in which two identities differ, as "recipe.epochs: 4 then, 8 now"."""
-    found = []
-    for key in sorted({*old, *new}):
-        then, now = old.get(key, "off"), new.get(key, "off")
-        if isinstance(then, dict) and isinstance(now, dict):
-            found.append(_difference(then, now, f"{prefix}{key}."))
-        elif then != now:
-            found.append(f"{prefix}{key}: {then} then, {now} now")
-    return ", ".join(filter(None, found))
+    def _remember(self, skipped: list[int]) -> None:
+        """Put the steps that were left out before a stop back on the device; too many for now stop the run again."""
+        kept = skipped[: len(self.bad_steps)]
+        self.bad_steps[: len(kept)] = torch.tensor(kept, dtype=torch.int64)
+        self.bad.fill_(len(kept))
