@@ -41,6 +41,6 @@ fi
 
 case "${1:-demo}" in
     test) shift; cd "$root"; exec "$python" -m pytest "$@" ;;
-    table | figure | check | audit | bench | data | pages | own | weights) exec "$python" -m repro "$@" ;;
+    table | figure | report | check | audit | bench | data | pages | own | weights) exec "$python" -m repro "$@" ;;
     *) exec "$python" -m repro.run "$@" ;;
 esac

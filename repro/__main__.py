@@ -8,6 +8,7 @@ VERBS = {  # verb -> what it does, in the order of a user's first day
     "run": "train what a suite still lacks and regenerate its tables and figures (./run_all.sh)",
     "table": "print one table, or the numbers behind a figure",
     "figure": "draw one figure",
+    "report": "write a suite's result as one page to look at, or as a summary in Markdown",
     "check": "check that views follow from records, scores from evidence, and the demo from its lock",
     "audit": "check the arithmetic of a paper's reported numbers",
     "bench": "measure how fast our paths are beside what a user would write instead",
