@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from repro.data.base import Sample, SegmentationSet
+from repro.data.base import VOID, Sample, SegmentationSet
 from repro.data.synthetic.once import cache_folder
 from repro.files import write_atomically
 
@@ -54,7 +54,7 @@ class _Seen:
     problems: tuple[str, ...]
     hashes: Mapping[str, str]
     picture: str  # SHA-256 of the decoded pixels
-    foreground: int
+    pixels: np.ndarray  # (256,) pixels of the label by train id
 
 
 def verify(
@@ -79,7 +79,7 @@ def verify(
             seen.append(result)
             on_sample(len(seen), len(work))
     manifest = {path: digest for each in seen for path, digest in each.hashes.items()}
-    checks = [*counts, _files(seen), _twice(dataset, seen), *_lists(dataset), *_published(dataset, seen)]
+    checks = [*counts, _files(seen), _shares(dataset, seen), _twice(dataset, seen), *_lists(dataset), *_published(dataset, seen)]
     return Report(dataset.name, str(dataset.root), tuple(checks), dict(sorted(manifest.items())))
 
 
@@ -100,7 +100,7 @@ def _count(dataset: SegmentationSet, split: str, *, needed: bool) -> tuple[Check
 
 def _read(dataset: SegmentationSet, split: str, sample: Sample, *, needed: bool) -> _Seen:
     """Decode, measure and hash every file of one sample."""
-    problems, hashes, shapes, picture, foreground = [], {}, {}, "", 0
+    problems, hashes, shapes, picture, counted = [], {}, {}, "", np.zeros(256, np.int64)
     readers = {
         "image": dataset.read_image,
         "label": dataset.read_label,
@@ -121,13 +121,13 @@ def _read(dataset: SegmentationSet, split: str, sample: Sample, *, needed: bool)
         if kind == "image":
             picture = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
         if kind == "label":
-            foreground = int(np.count_nonzero(pixels == 1))
+            counted = np.bincount(pixels.ravel(), minlength=256)
     if len(set(shapes.values())) > 1:
         found = ", ".join(f"{kind} {height} x {width}" for kind, (height, width) in shapes.items())
         problems.append(
             f"{sample.image}: sizes differ ({found}); a pair must be of one size. {dataset.remedy}"
         )
-    return _Seen(sample, split, tuple(problems), hashes, picture, foreground)
+    return _Seen(sample, split, tuple(problems), hashes, picture, counted)
 
 
 def _hash_inside(path: Path, dataset: SegmentationSet) -> str:
@@ -146,6 +146,17 @@ def _files(seen: Sequence[_Seen]) -> Check:
     return Check(
         "files decode, sizes agree, label values", "wrong" if problems else "ok", f"{files} files", problems
     )
+
+
+def _shares(dataset: SegmentationSet, seen: Sequence[_Seen]) -> Check:
+    """What share of all labelled pixels each class has, void among them: a line to hold against published figures."""
+    pixels = sum((each.pixels for each in seen), np.zeros(256, np.int64))
+    total = max(int(pixels.sum()), 1)
+    named = {**dict(enumerate(dataset.class_names)), VOID: "void"}
+    shares = [f"{named[id]} {pixels[id] / total:.4f}" for id in named if id != VOID or pixels[VOID]]
+    if dataset.binary:
+        shares = [f"{shares[1]} ({pixels[1]} of {total})", *shares[2:]]
+    return Check("share of the pixels", "ok", ", ".join(shares))
 
 
 def _twice(dataset: SegmentationSet, seen: Sequence[_Seen]) -> Check:
@@ -202,7 +213,7 @@ def _published(dataset: SegmentationSet, seen: Sequence[_Seen]) -> Iterator[Chec
     """Foreground pixels of each image against what others counted: a genuine copy or not."""
     if not dataset.published_pixels:
         return
-    found = {each.sample.name: each.foreground for each in seen if not each.problems}
+    found = {each.sample.name: int(each.pixels[1]) for each in seen if not each.problems}
     wrong = tuple(
         f"{name}: {found[name]} foreground pixels, published are {number}; this is not a genuine copy."
         for name, number in dataset.published_pixels.items()
