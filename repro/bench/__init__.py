@@ -13,6 +13,8 @@ __all__ = ["NAMED_ONLY", "ROWS", "Line", "Result", "Sheet", "as_csv", "as_text",
 
 ROWS: dict[str, str] = {  # row -> the function that measures it
     "data": "repro.bench.data:measure",
+    "step": "repro.bench.step:measure",
+    "evaluate": "repro.bench.evaluate:measure",
     "overfit": "repro.bench.overfit:measure",
 }
 NAMED_ONLY = {"networks", "overfit", "demo", "tests"}  # they take minutes

@@ -77,14 +77,23 @@ def _streets(size: tuple[int, int]) -> Iterator[_Streets]:
                 os.environ["REPRO_CACHE"] = before
 
 
-def _ours(streets: _Streets, crop: tuple[int, int]):
-    """What training does: a prepared pair, augmented, as uint8 tensors."""
+@contextmanager
+def streets_samples(*, crop: tuple[int, int], size: tuple[int, int] = SIZE) -> Iterator[TrainingSamples]:
+    """Give the training samples of a few generated scenes of Cityscapes' layout, prepared, while the context lasts."""
+    with _streets(size) as streets:
+        yield _samples(streets, crop)
+
+
+def _samples(streets: _Streets, crop: tuple[int, int]) -> TrainingSamples:
     train = streets.samples("train")
     prepared = Prepared(streets, train, size=None)
     prepared.make()
-    samples = TrainingSamples(
-        streets, train, size=None, crop=crop, augmentations=AUGMENTATIONS, seed=0, prepared=prepared
-    )
+    return TrainingSamples(streets, train, size=None, crop=crop, augmentations=AUGMENTATIONS, seed=0, prepared=prepared)
+
+
+def _ours(streets: _Streets, crop: tuple[int, int]):
+    """What training does: a prepared pair, augmented, as uint8 tensors."""
+    samples = _samples(streets, crop)
     return lambda number: samples[number // IMAGES, number % IMAGES]
 
 
