@@ -8,6 +8,7 @@ import pytest
 import tiny
 import tiny_data
 import torch
+from measured import snapshot
 
 from repro import records
 from repro.check import record_faults
@@ -86,10 +87,10 @@ def test_a_finished_run_is_not_trained_again(setting):
     run, steps = make_run(), []
     folder = perform(run, setting, counting(steps))
     assert steps == [1, 2, 3, 4]  # 8 images by 4, twice
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    before = snapshot(folder)
     assert perform(run, setting, counting(steps)) == folder
     assert steps == [1, 2, 3, 4]
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert snapshot(folder) == before
 
 
 def test_a_record_holds_what_its_evidence_its_lists_and_its_labels_give(setting, tmp_path):
@@ -123,9 +124,11 @@ def test_a_finished_run_keeps_its_weights_and_no_checkpoint(setting):
 
     folder = perform(make_run(), setting)
     assert sorted(path.name for path in folder.iterdir()) == [
-        "curve.csv", "evidence.npz", "last.safetensors", "lock", "log.jsonl", "machines.json", "record.json",
-        "selected.safetensors",
+        "curve.csv", "evidence.npz", "last.safetensors", "lock", "log.jsonl", "machines.json", "predictions",
+        "record.json", "run.json", "selected.safetensors",
     ]  # fmt: skip
+    pictures = {path.stem for path in (folder / "predictions").glob("*.png")}  # all five of the list: 4 first, 1 worst
+    assert pictures == set(json.loads((folder / "record.json").read_text())["lists"]["report"]["images"])
     assert all(tensor.isfinite().all() for tensor in load_file(folder / "last.safetensors").values())
 
 

@@ -14,6 +14,7 @@ from repro.evaluation import evaluate, selection_scores
 from repro.losses import CLASS_WEIGHTS, Loss, make_loss
 from repro.networks import build
 from repro.plan import Run
+from repro.runner.kept import Keeper
 from repro.runner.lists import Lists, label_counts, open_lists
 from repro.runner.record import make_record, note_machine, noted, save_weights, trained_seconds, write
 from repro.runner.setting import Setting, is_done, locked, run_folder
@@ -144,10 +145,13 @@ def _evaluate(run: Run, lists: Lists, network: nn.Module, weights: dict, setting
                 found |= {f"selected{key.removeprefix('last')}": each for key, each in found.items()}
                 continue
             network.load_state_dict(state)
+        keeper = Keeper() if name == "last" else None
         each = evaluate(
             network, _each(samples), recipe=run.recipe, device=setting.device, classes=len(lists.test_set.class_names),
-            histograms=HISTOGRAMS.get(lists.test_set.class_names[-1]),
+            histograms=HISTOGRAMS.get(lists.test_set.class_names[-1]), watch=keeper,
         )  # fmt: skip
+        if keeper:
+            keeper.write(run_folder(setting, run) / "predictions", lists.test_set.colours)
         found |= {f"{name} {evaluation}": evidence for evaluation, evidence in each.items()}
     return found
 
