@@ -38,10 +38,17 @@ def _main(arguments: Sequence[str] | None) -> int:
     text = FORMATS[options.format](found).encode()
     output.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(output, text)
-    print(f"{output}: {len(text) / 1e6:.2f} MB; {len(found.records)} records, {len(found.cells)} printed numbers.")
+    print(
+        f"{_short(output)}: {len(text) / 1e6:.2f} MB; {len(found.records)} records, {len(found.cells)} printed numbers."
+    )
     for note in found.panels.notes:
         print(f"note: {note}")
     return 0
+
+
+def _short(path: Path) -> Path:
+    """A path as the user would type it."""
+    return path.relative_to(records.ROOT) if path.is_relative_to(records.ROOT) else path
 
 
 def runs_of(suite: Suite, root: Path = records.ROOT) -> Path:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,7 +60,11 @@ def panels(exhibits: Sequence[Exhibit], suite: Suite, runs: Path, data: Sequence
     found = Panels()
     for exhibit in exhibits:
         for name, stand in plan.stands(exhibit.table, suite).items():
-            kept = _kept(exhibit, name, runs)
+            try:
+                kept = _kept(exhibit, name, runs)
+            except ValueError as error:
+                found.note(str(error))
+                continue
             if not kept:
                 continue
             if to_pass_on and not stand.test.startswith(MAY_BE_PASSED_ON):
@@ -80,6 +85,7 @@ class _Row:
     name: str
     record: Record
     predictions: dict[str, Path]
+    worst: set[str]  # those that were kept since the network does worst on them
 
 
 def _kept(exhibit: Exhibit, data: str, runs: Path) -> list[_Row]:
@@ -88,8 +94,19 @@ def _kept(exhibit: Exhibit, data: str, runs: Path) -> list[_Row]:
         record = next((f.records[0] for f in findings if f.column.data == data and f.records), None)
         files = sorted((runs / record.id / "predictions").glob("*.png")) if record else []
         if files:
-            rows.append(_Row(findings[0].row.name, record, {path.stem: path for path in files}))
+            predictions = {path.stem: path for path in files}
+            rows.append(_Row(findings[0].row.name, record, predictions, _worst(files[0].with_name("kept.json"))))
     return rows
+
+
+def _worst(index: Path) -> set[str]:
+    """The images a run kept as its worst, by its own list; none where it has no list."""
+    if not index.exists():
+        return set()
+    try:
+        return {each["image"] for each in json.loads(index.read_text()) if each["kind"] == "worst"}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{index}: not a list of kept predictions ({error}); evaluate the run again") from None
 
 
 def _add(found: Panels, exhibit: Exhibit, name: str, opened, kept: list[_Row]) -> None:
@@ -118,17 +135,18 @@ def _image(opened, sample, image: str, kept: list[_Row]) -> dict:
     metric = "jaccard" if opened.binary else "miou"
     for row in kept:
         if image in row.predictions:
-            layers.append([row.name, f"{row.record.id}-{image}", _score(row.record, image, metric)])
+            layers.append([row.name, f"{row.record.id}-{image}", _score(row, image, metric)])
     return {"name": sample.name, "layers": layers}
 
 
-def _score(record: Record, image: str, metric: str) -> str:
+def _score(row: _Row, image: str, metric: str) -> str:
     """The score on one image as text, "Jaccard 81.2 on this image"."""
-    evidence = record.evidence()["last native whole"]
+    evidence = row.record.evidence()["last native whole"]
     place = evidence.images.tolist().index(image)
-    score = per_image(evidence, metric, record.data["classes"])[place]
+    score = per_image(evidence, metric, row.record.data["classes"])[place]
     name = {"jaccard": "Jaccard", "miou": "mIoU"}[metric]
-    return "" if np.isnan(score) else f"{name} {100 * score:.1f} on this image"
+    among = ", one of its worst" if image in row.worst else ""
+    return "" if np.isnan(score) else f"{name} {100 * score:.1f} on this image{among}"
 
 
 def _pictures(opened, sample, image: str, kept: list[_Row], there: dict) -> Iterator[tuple[str, str]]:

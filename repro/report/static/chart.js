@@ -1,9 +1,9 @@
 // Scales, ticks and axes of a small chart.
-const COLOURS = 8; // of curves and points, in the style sheet; dashes tell further ones apart
+const COLOURS = 8; // of curves, in the style sheet; dashes tell apart what some eyes take for one colour
 const DASHES = ["", "7 4", "2 3", "9 3 2 3"];
 const look = (index) => ({
   class: `series s${index % COLOURS}`,
-  "stroke-dasharray": DASHES[Math.floor(index / COLOURS) % DASHES.length] || null,
+  "stroke-dasharray": DASHES[Math.floor(index / 4) % DASHES.length] || null,
 });
 
 function ticks(low, high, count) {

@@ -136,8 +136,8 @@ function evidenceOf(cell) {
   const parts = [make("header", {},
     make("p", { class: "over" }, `${cell.table} · ${cell.place}`),
     make("h2", { id: "evidence-title" }, `${cell.row}, ${cell.column}`), close)];
-  const word = cell.word && make("p", { class: "verdict" }, chip(cell.slug, cell.letter, cell.word), " ",
-    make("strong", {}, cell.word), cell.because ? ` ${cell.because}` : "");
+  const word = cell.word && make("p", { class: "verdict" }, chip(cell.slug, cell.letter, cell.word),
+    make("span", {}, make("strong", {}, cell.word), cell.because ? `. ${cell.because}` : ""));
   parts.push(word, cell.why && make("p", {}, cell.why));
   const group = cell.group && DATA.groups[cell.group];
   if (group) {
