@@ -1,5 +1,6 @@
 """One run from start to record: its network, its loss, its trainer, its evaluation."""
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from repro.runner.kept import Keeper
 from repro.runner.lists import Lists, label_counts, open_lists
 from repro.runner.record import make_record, note_machine, noted, save_weights, trained_seconds, write
 from repro.runner.setting import Setting, is_done, locked, run_folder
-from repro.training import Events, Trainer
+from repro.training import WORKSPACE, Events, Trainer, exact_operations, explained
 
 HISTOGRAMS = {"vessel": "image", "lesion": "pooled"}  # of two-class sets by foreground: vessels per image, skin pooled
 
@@ -84,6 +85,9 @@ def make_trainer(
         identity=run.identity(),
         events=events,
         workers=setting.workers,
+        skip_nonfinite=setting.skip_nonfinite,
+        every_steps=setting.every_steps,
+        every_seconds=setting.every_seconds,
     )
 
 
@@ -103,8 +107,10 @@ def perform(run: Run, setting: Setting, events: Events | None = None, *, report_
         ValueError: data, options or checkpoint are not what they should be.
     """
     folder = run_folder(setting, run)
-    with locked(folder), noted(folder, run):
+    exact = exact_operations(asked=setting.deterministic and setting.device.type == "cuda")
+    with locked(folder), noted(folder, run), explained(run.recipe, setting.device), exact:
         if is_done(setting, run):
+            clear(folder)  # a kill right after the record left its checkpoints
             return folder
         prepare_torch(setting)
         started = time.monotonic()
@@ -128,7 +134,9 @@ def perform(run: Run, setting: Setting, events: Events | None = None, *, report_
 
 
 def prepare_torch(setting: Setting) -> None:
-    """Set what the process has to agree on before the first tensor."""
+    """Set what the process has to agree on before the first tensor: no kernel is ever chosen by timing."""
+    if setting.deterministic:
+        os.environ.setdefault(*WORKSPACE)
     torch.use_deterministic_algorithms(setting.deterministic and setting.device.type == "cuda")
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = setting.deterministic

@@ -27,6 +27,9 @@ class Setting:
         workers: loader processes.
         deterministic: on a GPU, only kernels that give the same bits each time.
         cache: read prepared pairs, and prepare them where they do not fit into memory.
+        skip_nonfinite: steps of a run that may be left out because their loss or gradient is not finite. It decides
+            whether there is a record, never what is in it; which steps were left out stands there.
+        every_steps, every_seconds: a checkpoint at least so often, besides each epoch's end.
     """
 
     runs: Path
@@ -35,6 +38,9 @@ class Setting:
     workers: int = 0
     deterministic: bool = False
     cache: bool = True
+    skip_nonfinite: int = 0
+    every_steps: int = 2000
+    every_seconds: float = 300.0
 
 
 def run_folder(setting: Setting, run: Run) -> Path:

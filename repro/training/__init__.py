@@ -1,5 +1,7 @@
 """Training: a stream of samples, a schedule and a step, each a pure function of the step's number."""
 
+from repro.training.exact import WORKSPACE, exact_operations
+from repro.training.failures import Failed, explained
 from repro.training.log import read_log
 from repro.training.loop import INTERVAL, Trainer
 from repro.training.state import Events, Interrupted, NonFinite, Progress, Trained
@@ -9,7 +11,9 @@ from repro.training.stream import Stream, batch_at, learning_rate, permutation, 
 __all__ = [
     "AUTOCAST",
     "INTERVAL",
+    "WORKSPACE",
     "Events",
+    "Failed",
     "Interrupted",
     "NonFinite",
     "Progress",
@@ -18,6 +22,8 @@ __all__ = [
     "Trainer",
     "batch_at",
     "copy_weights",
+    "exact_operations",
+    "explained",
     "learning_rate",
     "make_optimiser",
     "normalise",
