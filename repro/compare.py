@@ -83,8 +83,8 @@ def own_suite() -> Suite:
     from repro.papers.suites import SUITES
 
     data = {}
-    for each in SUITES.values():
-        data |= {name: stand for name, stand in each.data.items() if stand.own}
+    for each in filter(is_own, SUITES.values()):
+        data |= each.data
     return Suite(name=OWN, title="the papers' own data", data=data)
 
 
@@ -113,7 +113,7 @@ def folder_of(suite: Suite, root: Path = records.ROOT) -> Folder:
 
 def is_own(suite: Suite) -> bool:
     """Whether a suite's numbers stand beside the papers' in the papers' own tables: own data, nothing replaced."""
-    own = all(stand.own for stand in suite.data.values())
+    own = all(stand.own and not stand.folds for stand in suite.data.values())
     replaced = suite.changes or suite.table_changes or suite.row_changes or suite.options
     return own and not replaced and not plan.is_reduced(suite)
 
@@ -167,7 +167,8 @@ class _Seeds:
         self.by_data: dict[str, dict[str, dict[int, Record]]] = {}
         for data in {column.data for column in table.columns}:
             kinds: dict[str, dict[int, Record]] = {}
-            for seed in (0,) if row.untrained else SEEDS:
+            once = range(data in suite.data and suite.data[data].folds or 1)
+            for seed in once if row.untrained else SEEDS:
                 run = plan.run_of(table, row, data, suite, seed=seed, reading=reading)
                 if run is None:
                     break
@@ -229,6 +230,7 @@ def _differences(suite: Suite) -> tuple[str, ...]:
     }
     found = [f"{key} {value}" for key, value in replaced.items()]
     found += [f"{network} with {options}" for network, options in suite.options.items()]
+    found += [f"{stand.folds}-fold cross-validation" for stand in suite.data.values() if stand.folds]
     if suite.epochs is not None:
         found.append(f"{suite.epochs} epochs")
     if suite.limit is not None:

@@ -28,11 +28,16 @@ _UNTRAINED = {  # of a system without parameters only the sizes of the evaluatio
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """A list of images of a data set: "train", "selection" or "report", and how many of them at most."""
+    """A list of images of a data set, "train" or "report" or a fold's "train-1", and how many of them at most."""
 
     data: str
     list: str
     limit: int | None = None
+
+    @property
+    def selection(self) -> str:
+        """The list that selects for a training list: "selection" for "train", "selection-1" for "train-1"."""
+        return self.list.replace("train", "selection", 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,7 +187,7 @@ def run_of(
         | row.changes | matching(of.row_changes, f"{table.id}/{row.name}")
     )  # fmt: skip
     recipe = replace(table.recipe, **changes)
-    limit = of.limit
+    fold = f"-{seed % stand.folds + 1}" if stand.folds else ""
     if row.untrained:
         recipe, seed = replace(recipe, **_UNTRAINED), 0
     elif of.epochs is not None:
@@ -190,8 +195,8 @@ def run_of(
     return Run(
         network=row.network,
         options=row.options | of.options.get(row.network, {}),
-        train=Split(data=stand.train, list="train", limit=limit),
-        test=Split(data=stand.test, list="report"),
+        train=Split(data=stand.train, list=f"train{fold}", limit=of.limit),
+        test=Split(data=stand.test, list=f"report{fold}"),
         recipe=recipe,
         seed=seed,
     )

@@ -74,8 +74,8 @@ def test_isic2017_with_the_official_counts_is_divided_as_in_the_paper(isic2017):
 def test_isic2018_with_the_official_counts_is_divided_as_in_the_paper(tmp_path):
     names = {"train": numbered(0, 2594), "val": numbered(50_000, 100), "test": numbered(60_000, 1000)}
     dataset = ISIC2018(link_tree(tmp_path / "isic2018", FOLDERS_2018, names))
-    counts = {name: len(dataset.samples(name)) for name in ("train", "selection", "report", "fold-1")}
-    assert counts == {"train": 1678, "selection": 187, "report": 635, "fold-1": 500}
+    counts = {name: len(dataset.samples(name)) for name in ("train", "selection", "report", "report-1")}
+    assert counts == {"train": 1678, "selection": 187, "report": 635, "report-1": 500}
     assert len(dataset.samples("official-val")) == 100 and len(dataset.samples("official-test")) == 1000
 
 
@@ -84,7 +84,7 @@ def test_no_copy_of_a_picture_trains_while_the_other_is_scored(tmp_path):
         "train": sorted([*numbered(0, 2588), *(name for pair in ISIC2018.equal_images[:3] for name in pair)])
     }
     dataset = ISIC2018(link_tree(tmp_path / "isic2018", FOLDERS_2018, names))
-    folds = [((f"without-fold-{fold}",), f"fold-{fold}") for fold in range(1, 6)]
+    folds = [((f"train-{fold}", f"selection-{fold}"), f"report-{fold}") for fold in range(1, 6)]
     apart = 0
     for train, scored in [(("train", "selection"), "report"), *folds]:
         trained = {sample.name for name in train for sample in dataset.samples(name)}

@@ -64,12 +64,13 @@ def test_a_split_with_other_images_than_the_list_divides_is_refused():
         drawn.choose(samples)
 
 
-def test_a_word_and_its_complement_take_every_image_in_use_once():
+def test_a_folds_three_lists_take_every_image_in_use_once():
     words = dataset_class("isic2018").lists
     samples = [SimpleNamespace(name=str(place)) for place in range(2594)]
     chosen = {name: {s.name for s in part.choose(samples)} for name, part in words.items()}
     for fold in range(1, 6):
-        assert len(chosen[f"fold-{fold}"]) == 500
-        assert not chosen[f"fold-{fold}"] & chosen[f"without-fold-{fold}"]
-        assert len(chosen[f"fold-{fold}"] | chosen[f"without-fold-{fold}"]) == 2500
+        lists = [chosen[f"{word}-{fold}"] for word in ("train", "selection", "report")]
+        assert len(lists[2]) == 500 and sum(map(len, lists)) == len(set.union(*lists)) == 2500
+        assert lists[1] == chosen["selection"] - lists[2]
+    assert set.union(*(chosen[f"report-{fold}"] for fold in range(1, 6))) == lists[0] | lists[1] | lists[2]
     assert isinstance(words["train"], Drawn) and not chosen["train"] & chosen["report"]

@@ -5,6 +5,7 @@ import fnmatch
 import pytest
 
 from repro import plan
+from repro.compare import is_own
 from repro.papers.spec import FactTable, Table
 from repro.papers.suites import SUITES
 
@@ -65,7 +66,18 @@ def test_a_suites_replacements_name_tables_rows_and_networks_that_exist():
         for glob in suite.row_changes:
             assert fnmatch.filter(CELLS, glob)
         assert SUITES[suite.name] is suite
-        assert bool(suite.why) == bool(suite.changes or suite.options)  # what is replaced has a reason
+        folds = any(stand.folds for stand in suite.data.values())
+        assert bool(suite.why) == bool(suite.changes or suite.options or folds)  # what is replaced has a reason
+
+
+def test_in_a_cross_validation_a_seed_is_a_fold_with_lists_of_its_own_and_every_row_has_all_of_them():
+    suite = SUITES["isic2018_cv"]
+    runs = [job.run for job in plan.plan(suite, only="paper2_figure5/TCNet")]
+    lists = [(run.train.list, run.train.selection, run.test.list) for run in runs]
+    assert lists == [(f"train-{fold}", f"selection-{fold}", f"report-{fold}") for fold in range(1, 6)]
+    prior = plan.plan(suite, only="paper2_figure5/position prior")
+    assert [job.run.test.list for job in prior] == [f"report-{fold}" for fold in range(1, 6)]
+    assert not is_own(suite)
 
 
 def test_suites_on_the_papers_own_data_replace_nothing():

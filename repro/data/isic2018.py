@@ -12,7 +12,7 @@ FOLDERS = {
     for split, name in {"train": "Training", "val": "Validation", "test": "Test"}.items()
 }
 LIST = {"file": "isic2018.txt", "sha256": "2e7aa6d337b18487"}
-FOLDS = 5
+FOLDS = range(1, 6)
 
 
 class ISIC2018(IsicSet):
@@ -20,9 +20,9 @@ class ISIC2018(IsicSet):
 
     The lists are drawn from the 2594 official training images, because paper 2 divides 1865 and 635 of 2500 and gives
     no names: "report" is 635, "selection" 187 of the 1865 and "train" the other 1678. For the cross-validation that
-    the paper announces the same 2500 are dealt to five folds: "fold-1" is scored, "without-fold-1" is the rest.
-    Most images are those of ISIC 2017; of a picture known to be in it twice no copy trains while the other is scored,
-    so that up to six images fewer may train.
+    the paper announces the same 2500 are dealt to five folds of 500: "report-1" is the first fold, "selection-1" those
+    of the 187 that are not in it, "train-1" the rest. Most images are those of ISIC 2017; of a picture known to be in
+    it twice no copy trains while the other is scored, so that up to six images fewer may train.
 
     Source: Codella et al. 2019.
     """
@@ -34,11 +34,9 @@ class ISIC2018(IsicSet):
     counts: ClassVar[Mapping[str, int]] = {"train": 2594, "val": 100, "test": 1000}
     lists: ClassVar[Mapping[str, Part | Drawn]] = {
         **{word: Drawn("train", **LIST, word=word) for word in ("train", "selection", "report")},
-        **{f"fold-{fold}": Drawn("train", **LIST, word=f"fold-{fold}") for fold in range(1, FOLDS + 1)},
-        **{
-            f"without-fold-{fold}": Drawn("train", **LIST, word=f"fold-{fold}", without=True)
-            for fold in range(1, FOLDS + 1)
-        },
+        **{f"report-{fold}": Drawn("train", **LIST, word=f"fold-{fold}") for fold in FOLDS},
+        **{f"train-{fold}": Drawn("train", **LIST, without=(f"fold-{fold}", "selection")) for fold in FOLDS},
+        **{f"selection-{fold}": Drawn("train", **LIST, word="selection", without=(f"fold-{fold}",)) for fold in FOLDS},
     }
     equal_images = EQUAL_2017
     equal_images_reason = EQUAL_2017_REASON
@@ -51,5 +49,6 @@ class ISIC2018(IsicSet):
     remedy = "Unpack the ISIC2018_Task1 archives of images and labels again."
 
     def training_lists(self, list_name: str) -> tuple[str, ...]:
-        """Return what training sees with `list_name`; a fold's complement stands alone."""
-        return (list_name,) if list_name.startswith("without-") else super().training_lists(list_name)
+        """Return what training sees with `list_name`: a fold's training and selection lists belong together."""
+        word, _, fold = list_name.partition("-")
+        return tuple(f"{each}-{fold}" for each in super().training_lists(word)) if fold else super().training_lists(word)

@@ -293,6 +293,7 @@ class Stand:
     test: str  # data set whose "report" list is scored
     name: str  # how people call it, "CamVid"
     own: bool = False  # it is the paper's own data set, so that its numbers stand beside the paper's
+    folds: int = 0  # of a cross-validation: seed 0 trains on the list "train-1" and is scored on "report-1", and so on
     classes: dict[str, str] = field(default_factory=dict)  # the paper's class names -> this set's, where they differ
     # (for columns that name classes, "iou:pole,person")
 

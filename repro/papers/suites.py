@@ -92,6 +92,15 @@ CITYSCAPES = Suite(
 )
 ISIC2017 = Suite(name="isic2017", title="ISIC 2017, as in paper 2", data={"isic2017": _ISIC2017}, seeds=_THREE)
 ISIC2018 = Suite(name="isic2018", title="ISIC 2018, as in paper 2", data={"isic2018": _ISIC2018}, seeds=_THREE)
+ISIC2018_CV = Suite(
+    name="isic2018_cv",
+    title="ISIC 2018 in five folds, the cross-validation that paper 2 announces",
+    data={
+        "isic2018": Stand(train="isic2018", test="isic2018", name="ISIC 2018 in five folds", own=True, folds=5),
+    },
+    seeds=tuple(range(5)),
+    why="A fold takes the place of a seed: n counts folds, each trained once and scored on its own fifth.",
+)
 PH2 = Suite(name="ph2", title="PH2, as in paper 2", data={"ph2": _PH2}, seeds=_THREE)
 DRIVE = Suite(name="drive", title="DRIVE, as in paper 2", data={"drive": _DRIVE}, seeds=_SIX)
 CHASEDB1 = Suite(name="chasedb1", title="CHASE_DB1, as in paper 2", data={"chasedb1": _CHASEDB1}, seeds=_SIX)
@@ -111,6 +120,7 @@ SUITES: dict[str, Suite] = {
     "cityscapes": CITYSCAPES,
     "isic2017": ISIC2017,
     "isic2018": ISIC2018,
+    "isic2018_cv": ISIC2018_CV,
     "ph2": PH2,
     "drive": DRIVE,
     "chasedb1": CHASEDB1,

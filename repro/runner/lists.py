@@ -42,7 +42,7 @@ def check_data(name: str, data: tuple[str, ...]) -> int:
 def open_lists(run: Run, data: tuple[str, ...]) -> Lists:
     """Return a run's three image lists; ValueError where data are missing or incomplete."""
     train_set, test_set = _dataset(run.train.data, data), _dataset(run.test.data, data)
-    whole, selection = train_set.samples(run.train.list), train_set.samples("selection")
+    whole, selection = train_set.samples(run.train.list), train_set.samples(run.train.selection)
     train = spread(whole, run.train.limit)
     return Lists(
         train,

@@ -33,7 +33,7 @@ def make_record(
         "scores": records.scores_of(evidence, names),
         "lists": {
             "train": _list(run.train, lists.train),
-            "selection": _list(Split(data=run.train.data, list="selection"), lists.selection),
+            "selection": _list(Split(data=run.train.data, list=run.train.selection), lists.selection),
             "report": _list(run.test, lists.report) | _field_of_view(lists.test_set),
         },
         "training": None if trained is None else {
@@ -41,6 +41,7 @@ def make_record(
             "ended": trained.progress.finished,
             "selected_epoch": trained.progress.best_epoch,
             "label_pixels": label_counts(lists.train_set, lists.train).tolist(),
+            **({"skipped_steps": trained.progress.skipped} if trained.progress.skipped else {}),
         },
         "network": cost,
         "structure": structure,

@@ -13,21 +13,21 @@ Named = TypeVar("Named")
 
 @dataclass(frozen=True)
 class Drawn:
-    """The samples of an official split that a file of this folder gives a word to, or, of those it uses, does not.
+    """The samples of an official split that a file of this folder gives a word to.
 
     Attributes:
         split: the official split that the file divides; the file has a line for each of its images.
         file: name of the file. A line is an image's name, or its place (from 0) in the sorted split, and its words.
         sha256: of the file's bytes, first 16 hex digits.
-        word: "train", "selection", "report", or "fold-1" and on.
-        without: take the lines that are in use and lack the word.
+        word: "train", "selection", "report", or "fold-1" and on; "" takes every line in use.
+        without: leave out the lines with any of these words.
     """
 
     split: str
     file: str
     sha256: str
-    word: str
-    without: bool = False
+    word: str = ""
+    without: tuple[str, ...] = ()
 
     def choose(self, samples: Sequence[Named]) -> tuple[Named, ...]:
         """Return the chosen ones of the split's samples, in their order.
@@ -46,7 +46,7 @@ class Drawn:
         return tuple(sample for key, sample in zip(keys, samples, strict=True) if self._takes(rows[key]))
 
     def _takes(self, words: tuple[str, ...]) -> bool:
-        return words != (UNUSED,) and (self.word in words) != self.without
+        return words != (UNUSED,) and (not self.word or self.word in words) and not set(self.without) & set(words)
 
 
 @functools.lru_cache(maxsize=16)
