@@ -167,7 +167,7 @@ class _Seeds:
         self.by_data: dict[str, dict[str, dict[int, Record]]] = {}
         for data in {column.data for column in table.columns}:
             kinds: dict[str, dict[int, Record]] = {}
-            once = range(data in suite.data and suite.data[data].folds or 1)
+            once = range(suite.data[data].folds or 1) if data in suite.data else ()
             for seed in once if row.untrained else SEEDS:
                 run = plan.run_of(table, row, data, suite, seed=seed, reading=reading)
                 if run is None:

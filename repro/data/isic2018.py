@@ -51,4 +51,5 @@ class ISIC2018(IsicSet):
     def training_lists(self, list_name: str) -> tuple[str, ...]:
         """Return what training sees with `list_name`: a fold's training and selection lists belong together."""
         word, _, fold = list_name.partition("-")
-        return tuple(f"{each}-{fold}" for each in super().training_lists(word)) if fold else super().training_lists(word)
+        lists = super().training_lists(word)
+        return tuple(f"{each}-{fold}" for each in lists) if fold else lists

@@ -79,7 +79,8 @@ def verify(
             seen.append(result)
             on_sample(len(seen), len(work))
     manifest = {path: digest for each in seen for path, digest in each.hashes.items()}
-    checks = [*counts, _files(seen), _shares(dataset, seen), _twice(dataset, seen), *_lists(dataset), *_published(dataset, seen)]
+    content = [_files(seen), _shares(dataset, seen), _twice(dataset, seen)]
+    checks = [*counts, *content, *_lists(dataset), *_published(dataset, seen)]
     return Report(dataset.name, str(dataset.root), tuple(checks), dict(sorted(manifest.items())))
 
 
