@@ -16,6 +16,8 @@ from repro.progress import duration
 from repro.runner import Setting, open_lists
 from repro.training import AUTOCAST, make_optimiser, normalise, steps_per_epoch
 
+CONTEXT_BYTES = 2**30  # what a process holds of a card besides its tensors: the driver's context and the libraries
+
 
 @dataclass
 class Speed:
@@ -30,6 +32,7 @@ def measure(run: Run, classes: int, setting: Setting, *, steps: int = 10, at_mos
     """Return the speed of a run's training steps here: the median of `steps`, or of what fits `at_most` seconds."""
     recipe = run.recipe
     size = recipe.crop or recipe.size or (360, 480)
+    machine.forget_peak_memory(setting.device)
     network = (
         build(run.network, classes=classes, **run.options).to(setting.device).to(memory_format=torch.channels_last)
     )
@@ -55,45 +58,82 @@ def measure(run: Run, classes: int, setting: Setting, *, steps: int = 10, at_mos
     return Speed(settled[len(settled) // 2], machine.peak_memory_bytes(setting.device), parameters)
 
 
-def announce(
-    suite: Suite, due: Sequence[Job], setting: Setting, console: Console, *, processes: int, asked: str
-) -> None:
-    """Say before the first step what a suite will take: runs, hours, disk and memory.
+@dataclass(frozen=True)
+class Estimate:
+    """What a call will take on a device, from the steps measured there.
 
-    Each distinct network and shape is measured by ten steps, or by what fits ten seconds; a toy suite by its first
-    network alone, scaled by operations no further than steps.
-
-    Raises:
-        ValueError: a paper's own suite would run on a CPU for days and nobody asked for that.
+    Attributes:
+        seconds: of training and evaluation, by run id.
+        disk_gib: of checkpoints and weights, at most.
+        need_bytes: the most memory that one run's steps held.
+        free_bytes: of the card before anything was measured; 0 on a CPU.
+        networks: how many were measured.
+        device: what on, "cuda" or "cpu".
     """
-    trained = [job for job in due if job.run.trained]
-    if not trained:
-        return
+
+    seconds: dict[str, float]
+    disk_gib: float
+    need_bytes: int
+    free_bytes: int
+    networks: int
+    device: str
+
+    @property
+    def per_gpu(self) -> int:
+        """How many runs share a card: as many as its free memory holds, each with its libraries and a tenth more."""
+        return max(int(self.free_bytes // (CONTEXT_BYTES + 1.1 * self.need_bytes)), 1)
+
+
+def estimate(due: Sequence[Job], setting: Setting, *, first_only: bool = False) -> Estimate:
+    """Return what the due runs will take on the setting's device, `Estimate`.
+
+    Each distinct network and shape is measured by ten steps, or by what fits ten seconds; with `first_only` the first
+    network alone, scaled by operations no further than steps.
+    """
+    free = torch.cuda.mem_get_info(setting.device)[0] if setting.device.type == "cuda" else 0
     speeds: dict[tuple, Speed] = {}
-    hours = disk = 0.0
-    memory = 0
-    for job in trained:
+    seconds: dict[str, float] = {}
+    disk = 0.0
+    for job in due:
+        if not job.run.trained:
+            continue
         lists = open_lists(job.run, setting.data)
         recipe = job.run.recipe
         key = (job.run.network, str(job.run.options), recipe.size, recipe.crop, recipe.batch, recipe.precision)
-        if key not in speeds and not (suite.toy and speeds):
+        if key not in speeds and not (first_only and speeds):
             speeds[key] = measure(job.run, len(lists.train_set.class_names), setting)
         speed = speeds.get(key) or next(iter(speeds.values()))
         steps = recipe.epochs * steps_per_epoch(len(lists.train), recipe.batch)
         selecting = recipe.epochs * len(lists.selection) / recipe.batch / 3
-        hours += speed.seconds_per_step * (steps + selecting + len(lists.report) * 2 / recipe.batch / 3) / 3600
+        seconds[job.run.id] = speed.seconds_per_step * (steps + selecting + len(lists.report) * 2 / recipe.batch / 3)
         disk += 5 * 4 * speed.parameters / 2**30
-        memory = max(memory, speed.peak_memory_bytes)
-    hours /= processes
+    need = max((speed.peak_memory_bytes for speed in speeds.values()), default=0)
+    return Estimate(seconds, disk, need, free, len(speeds), setting.device.type)
+
+
+def longest_first(jobs: Sequence[Job], seconds: dict[str, float]) -> list[Job]:
+    """Return the jobs with the longest first within each seed: what many workers end with should be short."""
+    return sorted(jobs, key=lambda job: (job.run.seed, -seconds.get(job.run.id, 0.0)))
+
+
+def announce(suite: Suite, expected: Estimate, setting: Setting, console: Console, *, at_once: int, asked: str) -> None:
+    """Say before the first step what a suite will take with `at_once` runs at a time: runs, hours, disk and memory.
+
+    Raises:
+        ValueError: a paper's own suite would run on a CPU for days and nobody asked for that.
+    """
+    if not expected.seconds:
+        return
+    seconds = sum(expected.seconds.values()) / at_once
     own = any(stand.own for stand in suite.data.values())
-    if own and setting.device.type == "cpu" and asked != "cpu" and hours > 12:
+    if own and expected.device == "cpu" and asked != "cpu" and seconds > 12 * 3600:
         raise ValueError(
-            f"there is no GPU here, and on this CPU {suite.name} would take about {hours / 24:.0f} days; "
+            f"there is no GPU here, and on this CPU {suite.name} would take about {seconds / 86400:.0f} days; "
             "give --device cpu to do it all the same, or --epochs and --limit for a reduced suite"
         )
     console.print(
-        f"{len(trained)} runs to train, about {duration(hours * 3600)} on {setting.device.type} "
-        f"(measured on a few steps of {len(speeds)} networks), up to {disk:.1f} GiB of disk in "
-        f"{setting.runs.name}/, {memory / 2**30:.1f} GiB of memory.",
+        f"{len(expected.seconds)} runs to train, about {duration(seconds)} on {expected.device} "
+        f"(measured on a few steps of {expected.networks} networks), up to {expected.disk_gib:.1f} GiB of disk in "
+        f"{setting.runs.name}/, {expected.need_bytes / 2**30:.1f} GiB of memory.",
         markup=False,
     )

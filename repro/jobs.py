@@ -1,21 +1,17 @@
-"""Jobs done: one after another in this process, or several side by side, each in a process of its own."""
+"""Jobs done: what it is to do one, wherever, and one after another in this process."""
 
-import multiprocessing
-import os
-import signal
 import time
+import traceback
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
-
-import torch
+from dataclasses import dataclass, field
 
 from repro.command import BUSY, DONE, FAILED, STOPPED, Stop
 from repro.plan import Job
 from repro.progress import Watch
-from repro.runner import Busy, Setting, note_failure, open_lists, perform, run_folder
+from repro.runner import Busy, Setting, open_lists, perform, run_folder
 from repro.training import Events, Interrupted, steps_per_epoch
+
+RETRIES = 3  # times a run is begun again at the same step after its process was lost
 
 
 @dataclass(frozen=True)
@@ -27,19 +23,38 @@ class Outcome:
     seconds: float = 0.0
 
 
-def attempt(job: Job, setting: Setting, events: Events) -> Outcome:
-    """Train and evaluate a job; a failure is said and stops no other."""
+def attempt(job: Job, setting: Setting, events: Events, *, patience: float = 0.0) -> Outcome:
+    """Train and evaluate a job; a failure is said and stops no other.
+
+    Args:
+        job: which.
+        setting: where and how.
+        events: what the caller watches.
+        patience: seconds to wait for a run's lock, which the system frees a moment after its last writer was killed.
+    """
     started = time.monotonic()
-    try:
-        perform(job.run, setting, events, report_loss=job.report_loss)
-    except Interrupted as why:
-        return Outcome(STOPPED, f"Stopped ({why}) with a checkpoint; the same call goes on from it.")
-    except Busy as why:
-        return Outcome(BUSY, str(why))
-    except (ValueError, OSError, torch.OutOfMemoryError) as error:
-        note_failure(run_folder(setting, job.run), str(error))
-        return Outcome(FAILED, f"{job.cells[0]}: {error}")
-    return Outcome(DONE, seconds=time.monotonic() - started)
+    while True:
+        try:
+            perform(job.run, setting, events, report_loss=job.report_loss)
+            return Outcome(DONE, seconds=time.monotonic() - started)
+        except Busy as why:
+            if time.monotonic() - started >= patience:
+                return Outcome(BUSY, str(why))
+            time.sleep(0.5)
+        except Interrupted as why:
+            return Outcome(STOPPED, f"Stopped ({why}) with a checkpoint; the same call goes on from it.")
+        except (ValueError, OSError) as error:
+            return Outcome(FAILED, f"{job.cells[0]}: {error}")
+        except Exception as error:  # a mistake of ours, or of the card: the others go on, and its traceback is kept
+            return Outcome(FAILED, f"{job.cells[0]}: {_kept(job, setting, error)}")
+
+
+def _kept(job: Job, setting: Setting, error: Exception) -> str:
+    """Leave the traceback in the run's folder; return the error in a line, with where that is."""
+    path = run_folder(setting, job.run) / "error.txt"
+    path.write_text("".join(traceback.format_exception(error)))
+    first = (str(error).splitlines() or [""])[0]
+    return f"{type(error).__name__}: {first} (traceback in {path.parent.name}/{path.name} of the runs folder)"
 
 
 def name_of(job: Job) -> str:
@@ -54,11 +69,16 @@ def steps_of(job: Job, setting: Setting) -> int:
     return job.run.recipe.epochs * steps_per_epoch(len(open_lists(job.run, setting.data).train), job.run.recipe.batch)
 
 
+def not_begun(reason: str) -> Outcome:
+    """Return the outcome of a job that was not begun because of a reason to stop."""
+    return Outcome(STOPPED, f"Stopped ({reason}); the same call goes on from here.")
+
+
 def one_by_one(jobs: Sequence[Job], setting: Setting, watch: Watch, stop: Stop) -> Iterator[tuple[Job, Outcome]]:
     """Do jobs in this process; yield each as it ends. Nothing is begun after a reason to stop."""
     for job in jobs:
         if reason := stop():
-            yield job, Outcome(STOPPED, f"Stopped ({reason}); the same call goes on from here.")
+            yield job, not_begun(reason)
             return
         outcome = attempt(job, setting, watch.begin(name_of(job), steps_of(job, setting), job.run.recipe.batch, stop))
         yield job, outcome
@@ -66,48 +86,16 @@ def one_by_one(jobs: Sequence[Job], setting: Setting, watch: Watch, stop: Stop) 
             return
 
 
-_stop = Stop(None)  # of a worker process
+@dataclass
+class Retries:
+    """Which lost runs are worth another try: those that got further than before, and any three times."""
 
+    furthest: dict[str, int] = field(default_factory=dict)
+    lost: dict[str, int] = field(default_factory=dict)
 
-def _begin_worker(threads: int, deadline: float | None) -> None:
-    """A worker computes on its share of the cores and checkpoints on SIGTERM; Ctrl-C is the parent's to pass on."""
-    torch.set_num_threads(threads)
-    _stop.deadline = deadline
-    _stop.listen()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _attempt_here(job: Job, setting: Setting) -> Outcome:
-    if reason := _stop():
-        return Outcome(STOPPED, f"Stopped ({reason}); the same call goes on from here.")
-    return attempt(job, setting, Events(should_stop=_stop))
-
-
-def side_by_side(
-    jobs: Sequence[Job], setting: Setting, watch: Watch, stop: Stop, *, processes: int
-) -> Iterator[tuple[Job, Outcome]]:
-    """Do jobs in `processes` processes that share the cores; yield each as it ends.
-
-    A signal is passed on, so that every worker checkpoints; a worker that dies takes the others' unfinished jobs with
-    it, and the next call goes on from their checkpoints.
-    """
-    threads = max((os.cpu_count() or 1) // processes, 1)
-    context = multiprocessing.get_context("spawn")  # a forked torch may hang
-    with ProcessPoolExecutor(processes, context, _begin_worker, (threads, stop.deadline)) as pool:
-        waiting = {pool.submit(_attempt_here, job, setting): job for job in jobs}
-        while waiting:
-            ended, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
-            if stop.signal:
-                pool.shutdown(wait=False, cancel_futures=True)
-                for process in list((pool._processes or {}).values()):
-                    process.terminate()
-                waiting = {future: job for future, job in waiting.items() if not future.cancelled()}
-            for future in ended:
-                job = waiting.pop(future, None)
-                if job is None:
-                    continue
-                watch.begin(name_of(job), 0, 0, stop)
-                try:
-                    yield job, future.result()
-                except BrokenProcessPool:
-                    yield job, Outcome(FAILED, f"{name_of(job)}: its process died; the same call goes on from there")
+    def again(self, id: str, step: int) -> bool:
+        """Whether a run whose process was lost at `step` is begun again."""
+        if step > self.furthest.get(id, 0):
+            self.furthest[id], self.lost[id] = step, 0
+        self.lost[id] = self.lost.get(id, 0) + 1
+        return self.lost[id] <= RETRIES

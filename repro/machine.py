@@ -101,6 +101,13 @@ def commit(root: Path) -> tuple[str, bool | None]:
     return head.stdout.strip(), not changed.stdout.strip()
 
 
+def forget_peak_memory(device: torch.device) -> None:
+    """Let `peak_memory_bytes` of a GPU begin anew, free of what earlier runs of this process held."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+
+
 def peak_memory_bytes(device: torch.device) -> int:
     """Return the most memory held so far: on the GPU by this process's tensors, on a CPU by the process."""
     if device.type == "cuda":

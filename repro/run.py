@@ -2,6 +2,7 @@
 
 import argparse
 import fnmatch
+import importlib.util
 import os
 import re
 import sys
@@ -47,8 +48,13 @@ def make_parser() -> Parser:
     add("--data", action="append", default=[], metavar="DIR", help="data folder, or NAME=DIR for one set; repeatable")
     add("--device", choices=("auto", "cuda", "cpu"), default="auto")
     add("--workers", type=_count, default=None, metavar="N", help="loader processes; changes nothing but speed")
-    add("--jobs", type=_positive, metavar="N", help="runs side by side; default: 2 for the demo, else 1")
+    add("--jobs", type=_positive, metavar="N", help="runs side by side; default: one a GPU, on a CPU 2 for the demo")
+    add("--per-gpu", type=_per_gpu, metavar="K", help="K runs share each GPU; auto: as many as its memory holds")
+    add("--cluster", metavar="ADDRESS", help="do the runs over Ray; auto: join one that is running or start one here")
     add("--deterministic", action="store_true", help="on a GPU: the same bits each time, slower")
+    add("--skip-nonfinite", type=_count, default=0, metavar="N", help="leave out up to N steps without a finite loss")
+    add("--save-steps", type=_positive, default=2000, metavar="N", help="a checkpoint at least every N steps")
+    add("--save-every", type=_duration, default=300.0, metavar="5m", help="and at least so often; each epoch anyway")
     add("--cache", metavar="DIR", help="prepared and generated data; default: $REPRO_CACHE or ~/.cache/repro")
     add("--no-cache", action="store_true", help="read original images, prepare nothing")
     add("--dry-run", action="store_true", help="print the plan and do nothing")
@@ -66,6 +72,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         return DONE
     _check_lock(options)
     _check_folders(options.data)
+    _check_places(options)
     order = Order(
         only=options.only,
         seeds=options.seeds,
@@ -75,7 +82,12 @@ def _main(arguments: Sequence[str] | None) -> int:
         workers=options.workers,
         deterministic=options.deterministic,
         jobs=options.jobs,
+        per_gpu=options.per_gpu,
+        cluster=options.cluster,
         cache=not options.no_cache,
+        skip_nonfinite=options.skip_nonfinite,
+        every_steps=options.save_steps,
+        every_seconds=options.save_every,
     )
     if options.cache:
         os.environ["REPRO_CACHE"] = options.cache
@@ -103,6 +115,21 @@ def _check_folders(data: Sequence[str]) -> None:
         folder = option.partition("=")[2] or option
         if not Path(folder).expanduser().exists():
             raise ValueError(f"--data {option}: there is no such folder; name the one that holds the data sets")
+
+
+def _check_places(options: argparse.Namespace) -> None:
+    """Raise unless the options that say where runs go agree with each other."""
+    if options.jobs and options.per_gpu:
+        raise ValueError("--jobs N and --per-gpu K both say how many runs go on at once; give one of them")
+    if options.jobs and options.cluster:
+        raise ValueError("--jobs N is for one machine; on a cluster give --per-gpu K, or leave both out")
+    if options.cluster is not None:
+        if options.cluster != "auto" and not re.fullmatch(r"[A-Za-z0-9._-]+:\d{1,5}", options.cluster):
+            raise ValueError(f"--cluster {options.cluster!r}: expected auto or the HOST:PORT of a Ray head node")
+        if not options.dry_run and importlib.util.find_spec("ray") is None:
+            raise ValueError(
+                "--cluster needs Ray, which is not installed here; pip install -e '.[cluster]', on every node alike"
+            )
 
 
 def _check_lock(options: argparse.Namespace) -> None:
@@ -200,6 +227,10 @@ def _seeds(text: str) -> tuple[int, ...]:
 
 def _positive(text: str) -> int:
     return int(_match(text, r"0*[1-9]\d{0,8}", "a whole number above 0")[0])
+
+
+def _per_gpu(text: str) -> int | str:
+    return text if text == "auto" else int(_match(text, r"0*[1-9]\d{0,2}", "auto or a whole number above 0")[0])
 
 
 def _count(text: str) -> int:

@@ -1,9 +1,10 @@
-"""A suite at work: its due runs one after another, its records published, its views rewritten."""
+"""A suite at work: its due runs done, its records published, its views rewritten."""
 
 import json
 import shutil
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,11 @@ class Order:
         workers: loader processes; None for the device's default.
         deterministic: on a GPU the same bits each time.
         jobs: runs side by side; None for the device's default.
+        per_gpu: runs that share a GPU: a number, "auto" by measured memory, or None for one.
+        cluster: a Ray cluster's address, "auto", or None for this machine alone.
         cache: read prepared pairs.
+        skip_nonfinite: steps of a run that may be left out because their loss is not finite.
+        every_steps, every_seconds: a checkpoint at least so often.
     """
 
     only: str = "*"
@@ -40,7 +45,12 @@ class Order:
     workers: int | None = None
     deterministic: bool = False
     jobs: int | None = None
+    per_gpu: int | str | None = None
+    cluster: str | None = None
     cache: bool = True
+    skip_nonfinite: int = 0
+    every_steps: int = 2000
+    every_seconds: float = 300.0
 
 
 def runs_folder(suite: Suite, root: Path = records.ROOT) -> Path:
@@ -68,6 +78,7 @@ def work(suite: Suite, order: Order, console, stop: Stop) -> int:
     """Do a suite's due runs, publish the records, rewrite the views; return the exit code."""
     jobs = jobs_of(suite, order)
     due = [job for job in jobs if not is_done(suite, job)]
+    _clear_leftovers(runs_folder(suite) / job.run.id for job in jobs if job not in due)
     console.print(f"{suite.title}: {len(jobs)} runs, {len(jobs) - len(due)} done, {len(due)} due.", markup=False)
     code = _perform(suite, due, order, console, stop) if due else DONE
     count = publish(suite, jobs)
@@ -80,38 +91,38 @@ def work(suite: Suite, order: Order, console, stop: Stop) -> int:
     return code
 
 
+def _clear_leftovers(done: Iterable[Path]) -> None:
+    """Remove the checkpoints of finished runs: a kill right after the record leaves them."""
+    for folder in done:
+        if any(folder.glob("*checkpoint-*")):
+            from repro.checkpoint import clear  # torch takes seconds to import
+
+            clear(folder)
+
+
 def _perform(suite: Suite, due: Sequence[Job], order: Order, console, stop: Stop) -> int:
     """Train and evaluate the due runs; the views they touch follow after each."""
-    from repro import jobs as doing  # torch takes seconds to import: only where there is something to train
-    from repro.estimate import announce
-    from repro.machine import pick_device
-    from repro.progress import Watch
-    from repro.runner import Setting, check_data
+    from repro.handout import hand_out  # torch takes seconds to import: only where there is something to train
+    from repro.runner import Setting
 
-    device = pick_device(order.device)
-    workers = order.workers if order.workers is not None else (8 if device.type == "cuda" else 0)
-    setting = Setting(runs_folder(suite), order.data, device, workers, order.deterministic, order.cache)
-    for name in dict.fromkeys(name for job in due for name in (job.run.train.data, job.run.test.data)):
-        check_data(name, setting.data)
-    stop.listen()
-    processes = min(order.jobs or (2 if suite.toy and device.type == "cpu" else 1), len(due))
-    announce(suite, due, setting, console, processes=processes, asked=order.device)
-    code, said = DONE, set()
-    with Watch(console, len(due)) as watch:
-        if processes == 1:
-            outcomes = doing.one_by_one(due, setting, watch, stop)
-        else:
-            outcomes = doing.side_by_side(due, setting, watch, stop, processes=processes)
-        for job, outcome in outcomes:
-            code = max(code, outcome.code)
-            if outcome.code == DONE:
-                watch.end(_scores(runs_folder(suite) / job.run.id), outcome.seconds)
-                publish(suite, [job])
-                views.rewrite(suite, list(dict.fromkeys(cell.split("/")[0] for cell in job.cells)))
-            elif outcome.said not in said:  # side by side, one stop ends many runs
-                said.add(outcome.said)
-                print(outcome.said, file=sys.stderr)
-    return code
+    setting = Setting(
+        runs_folder(suite), order.data, None, 0, order.deterministic, order.cache, order.skip_nonfinite,
+        order.every_steps, order.every_seconds,
+    )  # fmt: skip
+    touched: list[str] = []
+    rested = 0.0
+
+    def finished(job: Job) -> str:
+        nonlocal rested
+        publish(suite, [job])
+        touched.extend(cell.split("/")[0] for cell in job.cells)
+        if (now := time.monotonic()) >= rested:  # drawing takes at most a tenth of the time: many runs may end at once
+            views.rewrite(suite, list(dict.fromkeys(touched)))
+            touched.clear()
+            rested = time.monotonic() + 9 * (time.monotonic() - now)
+        return _scores(runs_folder(suite) / job.run.id)
+
+    return hand_out(suite, due, setting, order, console, stop, finished)
 
 
 def _scores(folder: Path) -> str:

@@ -13,6 +13,7 @@ from repro.data.cache import for_training
 from repro.data.samples import KEPT_BYTES, EvaluationSamples, TrainingSamples
 from repro.evaluation import evaluate, selection_scores
 from repro.losses import CLASS_WEIGHTS, Loss, make_loss
+from repro.machine import forget_peak_memory
 from repro.networks import build
 from repro.plan import Run
 from repro.runner.kept import Keeper
@@ -140,6 +141,7 @@ def prepare_torch(setting: Setting) -> None:
     torch.use_deterministic_algorithms(setting.deterministic and setting.device.type == "cuda")
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = setting.deterministic
+    forget_peak_memory(setting.device)
 
 
 def _evaluate(run: Run, lists: Lists, network: nn.Module, weights: dict, setting: Setting) -> dict:
