@@ -41,6 +41,7 @@ fi
 
 case "${1:-demo}" in
     test) shift; cd "$root"; exec "$python" -m pytest "$@" ;;
-    table | figure | report | check | audit | bench | data | pages | own | weights) exec "$python" -m repro "$@" ;;
+    runs | log | table | figure | report | check | audit | predict | export | own | data | weights | pages | bench)
+        exec "$python" -m repro "$@" ;;
     *) exec "$python" -m repro.run "$@" ;;
 esac

@@ -24,6 +24,21 @@ def write_atomically(path: Path, data: bytes | memoryview) -> None:
         os.close(folder)
 
 
+def write_anew(path: Path, data: bytes, *, force: bool) -> None:
+    """Write a file of the user's, unless it is there with these bytes; make its folder.
+
+    Raises:
+        ValueError: it is there with other bytes, and `force` is not given.
+    """
+    if path.exists():
+        if path.read_bytes() == data:
+            return
+        if not force:
+            raise ValueError(f"{path}: is there with other content; give --force to replace it, or another --output")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, data)
+
+
 def read_json_lines(path: Path) -> list[dict]:
     """Return the objects of a file that grows by a JSON object a line, oldest first; none where it is not there.
 

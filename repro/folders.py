@@ -146,7 +146,9 @@ def _near(beginning: str, root: Path) -> str:
     if published:
         return f"the record of {published[0]} is published, its weights stayed where it was trained"
     ids = sorted({each.id for each in every(root)})
-    near = difflib.get_close_matches(beginning, ids, n=3, cutoff=0.4)
+    length = max(len(beginning), 1)
+    close = difflib.get_close_matches(beginning, {id[:length] for id in ids}, n=3)
+    near = [id for id in ids if id[:length] in close][:3]
     if near:
         return f"the nearest are {', '.join(near)} (`repro runs` lists them all)"
     return "`repro runs` lists them" if ids else "nothing was trained in this checkout yet"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
 
 from repro.command import DONE, FAILED, Parser, run, size
-from repro.files import write_atomically
+from repro.files import write_anew
 from repro.folders import WEIGHTS, find
 from repro.progress import make_console, track
 
@@ -78,9 +78,9 @@ def _main(arguments: Sequence[str] | None) -> int:
     protocol = {"window": options.window, "flips": options.flips, "scales": options.scales}
     how = {"recipe": trained.with_protocol(model.recipe, **protocol), "size": pictures.SIZE if official else None}
     console = make_console(quiet=options.quiet)
-    console.print(f"{_what(model)}; {len(targets)} pictures.", markup=False)
+    console.print(f"{_what(model)}; {_count(len(targets))}.", markup=False)
     if not official:
-        write(options.output / "classes.txt", _classes(model.class_names), force=options.force)
+        write_anew(options.output / "classes.txt", _classes(model.class_names), force=options.force)
     failed = []
     for picture, files in track(console, "predicting", [*targets.items()]):
         try:
@@ -151,18 +151,7 @@ def predict(picture: Path, files: dict[Path, Callable], model, how: dict, *, for
     image = read_picture(picture)
     logits = model.logits(image, **how)
     for path, function in files.items():
-        write(path, function(image, logits, model.about.colours), force=force)
-
-
-def write(path: Path, data: bytes, *, force: bool) -> None:
-    """Write a file, unless it is there with these bytes; ValueError where it is there with others, without `force`."""
-    if path.exists():
-        if path.read_bytes() == data:
-            return
-        if not force:
-            raise ValueError(f"{path}: is there with other content; give --force to replace it, or another --output")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, data)
+        write_anew(path, function(image, logits, model.about.colours), force=force)
 
 
 def _classes(names: Sequence[str]) -> bytes:
@@ -182,12 +171,16 @@ def _sentence(error: Exception, picture: Path) -> str:
     return text if str(picture) in text else f"{picture}: {text}"
 
 
+def _count(number: int) -> str:
+    return f"{number} picture{'' if number == 1 else 's'}"
+
+
 def _end(console, number: int, failed: Sequence[Path], output: Path) -> int:
     """Say what was done and what not; return the exit code."""
-    console.print(f"{number - len(failed)} of {number} pictures done, in {output}.", markup=False)
+    console.print(f"{number - len(failed)} of {_count(number)} done, in {output}.", markup=False)
     if failed:
         names = ", ".join(map(str, failed[:5])) + (" ..." if len(failed) > 5 else "")
-        print(f"repro.predict: {len(failed)} of {number} pictures failed: {names}", file=sys.stderr)
+        print(f"repro.predict: {len(failed)} of {_count(number)} failed: {names}", file=sys.stderr)
     return FAILED if failed else DONE
 
 
