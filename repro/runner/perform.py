@@ -1,5 +1,6 @@
 """One run from start to record: its network, its loss, its trainer, its evaluation."""
 
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from repro.data.samples import KEPT_BYTES, EvaluationSamples, TrainingSamples
 from repro.evaluation import evaluate, selection_scores
 from repro.losses import CLASS_WEIGHTS, Loss, make_loss
 from repro.machine import forget_peak_memory
-from repro.networks import build
+from repro.models.checkpointing import checkpoint_blocks
+from repro.networks import RECOMPUTED, RECOMPUTED_FROM, build
 from repro.plan import Run
 from repro.runner.kept import Keeper
 from repro.runner.lists import Lists, label_counts, open_lists
@@ -35,9 +37,16 @@ def make_network(run: Run, lists: Lists, device: torch.device) -> nn.Module:
         load_encoder_weights(network, run.recipe.weights)
     if hasattr(network, "fit"):
         network.fit(torch.from_numpy(lists.train_set.read_label(sample)) for sample in lists.train)
-    if device.type == "cuda" and hasattr(network, "checkpoint"):
-        getattr(network, "network", network).checkpoint = True  # blocks are computed twice; changes no number
+    if device.type == "cuda" and needs_recomputation(run):
+        checkpoint_blocks(network)
     return network.to(device).to(memory_format=torch.channels_last)
+
+
+def needs_recomputation(run: Run) -> bool:
+    """Whether a step of a run fits a card of 24 GB only if blocks are computed twice."""
+    height, width = run.recipe.crop or run.recipe.size or (math.inf, 1)
+    pixels = (run.recipe.micro_batch or run.recipe.batch) * height * width
+    return run.network in RECOMPUTED and pixels >= RECOMPUTED_FROM
 
 
 def make_run_loss(run: Run, lists: Lists) -> Loss:

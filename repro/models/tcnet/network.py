@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from repro.models.checkpointing import recomputed
 from repro.models.tcnet.blocks import ConvolutionUnit, Placement
-from repro.models.tcnet.checkpointing import recomputed
 from repro.models.tcnet.decoder import DecoderStage, Head
 from repro.models.tcnet.fusion import Concatenation, MultiScaleFusion
 from repro.models.tcnet.large_kernel_module import ConvolutionalStage
