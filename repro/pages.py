@@ -1,12 +1,11 @@
-"""The page of each paper: what it states, what we chose, where it contradicts itself, what it claims."""
+"""The pages in docs/ that are generated: one a paper, and one of what was found."""
 
 import dataclasses
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from repro import records
+from repro import found, markdown, records
 from repro.audit.declared import COVERED, check_paper
 from repro.audit.finding import NOTED
 from repro.claims import data_of
@@ -63,15 +62,16 @@ def page(paper: Paper) -> str:
 
 def files(root: Path = records.ROOT) -> dict[Path, bytes]:
     """Return the bytes of every page by where it is committed below `root`."""
-    return {root / "docs" / f"{paper.id}.md": page(paper).encode() for paper in PAPERS}
+    pages = {paper.id: page(paper) for paper in PAPERS} | {"found": found.page(root)}
+    return {root / "docs" / f"{name}.md": text.encode() for name, text in pages.items()}
 
 
 def outdated(root: Path = records.ROOT) -> list[str]:
-    """Return a sentence for each committed page that does not follow from the declarations."""
+    """Return a sentence for each committed page that does not follow from declarations and records."""
     if not (root / "docs").is_dir():
         return []
     return [
-        f"{path}: does not follow from the declarations; python -m repro.pages rewrites it"
+        f"{path}: does not follow from declarations and records; python -m repro.pages rewrites it"
         for path, data in files(root).items()
         if not path.exists() or path.read_bytes() != data
     ]
@@ -80,22 +80,23 @@ def outdated(root: Path = records.ROOT) -> list[str]:
 def _stated(paper: Paper) -> Iterator[str]:
     """Tables, figures and the recipe they share, with the other readings."""
     yield from ("## What is declared of it", "")
-    yield from _table(
+    yield from markdown.table(
         ("id", "what", "where it stands"),
         [(f"`{each.id}`", each.title, each.place) for each in (*paper.tables, *paper.figures)],
     )
     exhibits = [each for each in (*paper.tables, *paper.figures) if not isinstance(each, FactTable)]
     yield from ("### Recipe", "")
     yield from ("What of it is chosen and not stated is in the next section, with the reason.", "")
-    yield from _table(("field", "value"), [(name, _plain(value)) for name, value in _recipe(exhibits[0].recipe)])
+    fields = [(name, _plain(value)) for name, value in _recipe(exhibits[0].recipe)]
+    yield from markdown.table(("field", "value"), fields)
     readings = {reading.name: reading for each in exhibits for reading in each.readings}
     if readings:
         yield from ("Other readings of the protocol, run with `--ablations`:", "")
         rows = [(each.name, ", ".join(f"{key} {_plain(value)}" for key, value in each.changes.items()), each.why)
                 for each in readings.values()]  # fmt: skip
-        yield from _table(("reading", "replaces", "why"), rows)
+        yield from markdown.table(("reading", "replaces", "why"), rows)
     notes = list(dict.fromkeys(note for each in (*paper.tables, *paper.figures) for note in each.notes))
-    yield from (*(f"- {_text(note)}" for note in notes), "")
+    yield from (*(f"- {markdown.text(note)}" for note in notes), "")
 
 
 def _recipe(recipe: Recipe) -> Iterator[tuple[str, object]]:
@@ -110,9 +111,9 @@ def _chosen(paper: Paper) -> Iterator[str]:
     yield from ("## What it leaves open, and what was chosen", "")
     whole = [one for one in paper.deviations if not one.rows]
     some = [one for one in paper.deviations if one.rows]
-    for title, found in (("Of the whole paper", whole), ("Of some rows", some)):
+    for title, choices in (("Of the whole paper", whole), ("Of some rows", some)):
         yield from (f"### {title}", "")
-        yield from _table(("what", "the paper", "here", "why"), [_choice(one) for one in found])
+        yield from markdown.table(("what", "the paper", "here", "why"), [_choice(one) for one in choices])
 
 
 def _choice(one: Deviation) -> tuple[str, ...]:
@@ -126,11 +127,11 @@ def _contradicts(paper: Paper) -> Iterator[str]:
     yield from (f"`python -m repro.audit {paper.id}` has the arithmetic.", "")
     for finding in check_paper(paper):
         if finding.word != NOTED:
-            yield f"- {_text(finding.place)}: **{finding.verdict}**. {_text(finding.sentence)}"
+            yield f"- {markdown.text(finding.place)}: **{finding.verdict}**. {markdown.text(finding.sentence)}"
     for one in paper.contradictions:
         source = f" Source: {one.source}." if one.source else ""
         arithmetic = " (By arithmetic, in the audit.)" if one.id in COVERED else ""
-        yield f"- {_text(one.place)}: {_text(one.text)}{arithmetic}{_text(source)}"
+        yield f"- {markdown.text(one.place)}: {markdown.text(one.text)}{arithmetic}{markdown.text(source)}"
     yield ""
 
 
@@ -138,7 +139,7 @@ def _claims(paper: Paper) -> Iterator[str]:
     yield from ("## What it claims", "")
     yield from ("`python -m repro.check --claims --suite NAME` judges each from a suite's records.", "")
     rows = [(one.text, one.place, _rule(one.predicate)) for one in paper.claims]
-    yield from _table(("claim", "where it stands", "how it is judged"), rows)
+    yield from markdown.table(("claim", "where it stands", "how it is judged"), rows)
 
 
 def _rule(predicate: Predicate) -> str:
@@ -150,27 +151,13 @@ def _rule(predicate: Predicate) -> str:
 def _references(paper: Paper) -> Iterator[str]:
     yield from ("## Third parties' numbers on the same data", "")
     yield from ("For orientation: none is known to have our protocol. Scores are fractions.", "")
-    yield from _table(("system", "data", "scores", "protocol", "source"), [_reference(one) for one in paper.references])
+    rows = [_reference(one) for one in paper.references]
+    yield from markdown.table(("system", "data", "scores", "protocol", "source"), rows)
 
 
 def _reference(one: Reference) -> tuple[str, ...]:
     scores = ", ".join(f"{metric} {text}" for metric, text in one.scores.items())
     return one.system, one.data, scores, protocol_text(one), one.source
-
-
-def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    yield "| " + " | ".join(headers) + " |"
-    yield "|" + ":--|" * len(headers)
-    for row in rows:
-        yield "| " + " | ".join(map(_text, row)) + " |"
-    yield ""
-
-
-def _text(text: str) -> str:
-    """Text that Markdown takes for no markup, but for code between back-quotes."""
-    parts = text.split("`")
-    escaped = [re.sub(r"([\\*|<>\[\]_])", r"\\\1", part) if i % 2 == 0 else part for i, part in enumerate(parts)]
-    return "`".join(escaped)
 
 
 def _plain(value: object) -> str:
@@ -186,7 +173,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    Parser(prog="repro.pages", description="Rewrite the generated page of each paper in docs/.").parse_args(arguments)
+    what = "Rewrite the generated pages in docs/: one a paper, and one of what was found."
+    Parser(prog="repro.pages", description=what).parse_args(arguments)
     for path, data in files().items():
         path.parent.mkdir(exist_ok=True)
         write_atomically(path, data)

@@ -56,8 +56,8 @@ def area(name: str) -> str:
 
 # Which areas of repro each area may import, besides itself. command, files and progress are everybody's tools; the
 # package repro itself is empty.
-TOOLS = {"command", "files", "repro"}
-VIEWS = {"table", "figure", "pages", "report", "views"}
+TOOLS = {"command", "files", "markdown", "repro"}
+VIEWS = {"table", "figure", "found", "pages", "report", "views"}
 READS = {"papers", "plan", "metrics", "statistics", "records", "external", "compare", "curves", "claims", "audit"}
 LISTS = {"data", "networks"}  # the dicts of names alone; nothing behind them is imported, see torch below
 MAY = {

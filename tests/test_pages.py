@@ -4,17 +4,42 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from measured import ROOT
+from measured import ROOT, matrix, publish, run_of, with_seed
 
-from repro import check, pages
+from repro import check, found, markdown, pages
+from repro.compare import home_of
 from repro.papers import PAPERS
 from repro.papers.spec import Deviation, Paper
+from repro.papers.suites import SUITES
 
 
 @pytest.mark.parametrize("paper", PAPERS, ids=lambda paper: paper.id)
 def test_the_committed_page_follows_from_the_declarations(paper: Paper):
     # python -m repro.pages rewrites it
     assert (ROOT / "docs" / f"{paper.id}.md").read_text() == pages.page(paper)
+
+
+def test_the_committed_page_of_what_was_found_follows_from_the_records():
+    assert (ROOT / "docs" / "found.md").read_text() == found.page(ROOT)
+
+
+def test_without_records_nothing_is_judged_and_what_is_printed_is_still_audited(tmp_path: Path):
+    text = found.page(tmp_path)
+    assert "## Measured" not in text
+    assert "11 of 11 claims of paper1:" in text and "15 of 15 claims of paper2:" in text
+    assert "- Table 2, PH2: **inconsistent**. PH2 is said to have 220 images" in text
+
+
+def test_a_full_suites_claim_stands_with_its_word_and_numbers_and_is_no_longer_open(tmp_path: Path):
+    folder = home_of(SUITES["camvid"], tmp_path)
+    for seed in range(3):
+        for row, share in (("U-Net", 0.2), ("ours", 0.8)):
+            run = with_seed(run_of(f"paper1_table1/{row}", "camvid"), seed)
+            publish(folder, tmp_path / "runs", run, matrix(share + seed / 1000))
+    text = found.page(tmp_path)
+    assert "## Measured: CamVid in place of Cityscapes" in text and "6 runs on cpu-torch2.15" in text
+    row = next(line for line in text.splitlines() if line.startswith("| It surpasses the traditional U-Net."))
+    assert "(n = 3)" in row and "not judged" not in row
 
 
 def written(root: Path) -> None:
@@ -35,7 +60,7 @@ def test_the_check_fails_for_a_page_that_was_edited_or_is_missing(tmp_path: Path
     page.write_text(page.read_text().replace("0.0005", "0.001", 1))
     (tmp_path / "docs" / "paper2.md").unlink()
     check.check_committed(tmp_path, report)
-    expected = "does not follow from the declarations; python -m repro.pages rewrites it"
+    expected = "does not follow from declarations and records; python -m repro.pages rewrites it"
     assert report.failures == [f"{tmp_path / 'docs' / name}: {expected}" for name in ("paper1.md", "paper2.md")]
 
 
@@ -44,13 +69,13 @@ def test_a_page_has_a_line_for_every_choice_contradiction_claim_and_reference(pa
     lines = pages.page(paper).splitlines()
     for one in paper.deviations:
         assert any(
-            line.startswith("| " + pages._text(one.subject)) and pages._text(one.choice) in line for line in lines
+            line.startswith("| " + markdown.text(one.subject)) and markdown.text(one.choice) in line for line in lines
         )
     for one in paper.contradictions:
-        assert any(pages._text(one.text) in line for line in lines)
+        assert any(markdown.text(one.text) in line for line in lines)
     for one in paper.claims:
-        assert any(line.startswith(f"| {pages._text(one.text)} | ") for line in lines)
-    rows = [line for line in lines if line.endswith(f" {pages._text(paper.references[0].source)} |")]
+        assert any(line.startswith(f"| {markdown.text(one.text)} | ") for line in lines)
+    rows = [line for line in lines if line.endswith(f" {markdown.text(paper.references[0].source)} |")]
     assert len(rows) >= 1 and sum(one.system in "\n".join(lines) for one in paper.references) == len(paper.references)
 
 
