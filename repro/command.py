@@ -59,10 +59,17 @@ def size(text: str) -> tuple[int, int]:
 
 @dataclass
 class Stop:
-    """When to stop: a deadline of the monotonic clock, or a signal that came."""
+    """When to stop: a deadline of the monotonic clock, or a signal that came.
+
+    Attributes:
+        deadline: of the monotonic clock, if any.
+        signal: the name of the first signal that came.
+        at_once: a second signal ends the process; not under torchrun, which passes on what all have got already.
+    """
 
     deadline: float | None = None
     signal: str = ""
+    at_once: bool = True
 
     def __call__(self) -> str:
         """Return the reason to stop now, or ""."""
@@ -76,6 +83,6 @@ class Stop:
             signal.signal(number, self._on_signal)
 
     def _on_signal(self, number: int, _) -> None:
-        if self.signal:
+        if self.signal and self.at_once:
             sys.exit(128 + number)
-        self.signal = signal.Signals(number).name
+        self.signal = self.signal or signal.Signals(number).name

@@ -37,13 +37,16 @@ def measure(run: Run, classes: int, setting: Setting, *, steps: int = 10, at_mos
         build(run.network, classes=classes, **run.options).to(setting.device).to(memory_format=torch.channels_last)
     )
     optimiser, loss = make_optimiser(network, recipe), make_loss(recipe.loss, alpha=recipe.alpha)
-    image = torch.randint(0, 256, (recipe.batch, 3, *size), dtype=torch.uint8)
-    label = torch.randint(0, classes, (recipe.batch, *size), device=setting.device)
-    micro, dtype, times = recipe.micro_batch or recipe.batch, AUTOCAST.get(recipe.precision), []
+    sizes = [len(part) for part in setting.processes.slices(recipe.batch, recipe.micro_batch)]
+    if setting.processes.size > 1:
+        sizes = [max(images, 2) for images in sizes]  # batch-norm is measured alone, and one image may have no variance
+    image = torch.randint(0, 256, (sum(sizes), 3, *size), dtype=torch.uint8)
+    label = torch.randint(0, classes, (sum(sizes), *size), device=setting.device)
+    dtype, times = AUTOCAST.get(recipe.precision), []
     began = time.monotonic()
     while len(times) < steps and (not times or time.monotonic() - began < at_most):
         start = time.monotonic()
-        for part, target in zip(image.split(micro), label.split(micro)):
+        for part, target in zip(image.split(sizes), label.split(sizes)):
             with torch.autocast(setting.device.type, dtype=dtype, enabled=dtype is not None):
                 outputs = network(normalise(part, setting.device))
             logits = outputs[0] if isinstance(outputs, tuple) else outputs

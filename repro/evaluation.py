@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from repro.losses import Loss
 from repro.metrics import BINS, BOUNDARY_PIXELS, HISTOGRAM_LIMIT, Evidence
 from repro.papers.spec import Recipe
+from repro.parallel import ALONE, Processes
 from repro.training import AUTOCAST, normalise
 
 IGNORED = 255
@@ -234,19 +235,30 @@ def _labels(sample) -> list[tuple[str, torch.Tensor]]:
 
 @torch.inference_mode()
 def selection_scores(
-    network: nn.Module, samples: Iterable, loss: Loss, *, recipe: Recipe, device: torch.device, classes: int
+    network: nn.Module,
+    samples: Iterable,
+    loss: Loss,
+    *,
+    recipe: Recipe,
+    device: torch.device,
+    classes: int,
+    processes: Processes = ALONE,
 ) -> tuple[float, float]:
     """Return the (loss, score) of a list: the mean over images of the training loss, and mIoU pooled over the list.
 
     Both at the network's input size, where training labels are too; the protocol's windows, flips and scales are off.
+    With several processes `samples` are this one's share, and the same comes back on each.
     """
-    losses, matrix = [], torch.zeros(classes, classes, dtype=torch.int64, device=device)
-    for sample in samples:
+
+    def counted(sample) -> tuple[torch.Tensor, torch.Tensor]:
         logits = _forward(network, normalise(sample.image[None], device), recipe)
         label = (sample.label if sample.input_label is None else sample.input_label).to(device).long()
-        losses.append(loss(logits, label[None], loss.totals(label[None])))
-        matrix += confusion(label, logits[0].max(0).indices, classes)
+        return loss(logits, label[None], loss.totals(label[None])), confusion(label, logits[0].max(0).indices, classes)
+
+    of_images = processes.in_order(lambda: [counted(sample) for sample in samples])
+    losses, matrix = (torch.stack(each).to(device) for each in zip(*of_images))
+    matrix = matrix.sum(0)
     hit, union = matrix.diagonal(), matrix.sum(0) + matrix.sum(1) - matrix.diagonal()
     present = union > 0
     score = (hit[present] / union[present]).mean() if present.any() else torch.zeros(())
-    return float(torch.stack(losses).mean()), float(score)
+    return float(losses.mean()), float(score)

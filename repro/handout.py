@@ -42,9 +42,9 @@ def hand_out(
     Raises:
         ValueError: data, device or cluster are not what they should be; nothing was begun.
     """
-    for name in dict.fromkeys(name for job in due for name in (job.run.train.data, job.run.test.data)):
-        check_data(name, setting.data)
-    how = _on_cluster if order.cluster else _here
+    looks = order.processes.local == 0  # one process of a machine is enough
+    order.processes.gather(lambda: [check_data(name, setting.data) for name in _data_sets(due)] if looks else [])
+    how = _on_cluster if order.cluster else _together if order.processes.size > 1 else _here
     return how(suite, due, setting, order, console, stop, finished)
 
 
@@ -75,6 +75,31 @@ def _here(
     with _table(due, setting, console) as table:
         outcomes = side_by_side(longest_first(due, expected.seconds), setting, table, stop, on)
         return _take(outcomes, finished, table.end, table.fail)
+
+
+def _together(
+    suite: Suite, due: Sequence[Job], setting: Setting, order: Order, console: Console, stop: Stop, finished: Finished
+) -> int:
+    """By the processes that torchrun started: each run by all of them, one after another."""
+    processes, device = order.processes, pick_device(order.device)
+    for job in due:
+        if job.run.trained:
+            processes.slices(job.run.recipe.batch, job.run.recipe.micro_batch)
+    stop.listen()
+    cores = (os.cpu_count() or 1) // processes.here
+    setting = replace(setting, device=device, processes=processes, workers=_workers(order, device, cores - 1))
+
+    def say() -> None:
+        expected = estimate(due, setting, first_only=suite.toy)
+        announce(suite, expected, setting, console, at_once=1, asked=order.device)
+        console.print(f"{processes.size} processes train each run together.")
+
+    processes.first(say)
+    with Watch(console, len(due)) as watch:
+        outcomes = one_by_one(due, setting, watch, stop)
+        if processes.leads:
+            return _take(outcomes, finished, lambda _, facts, seconds: watch.end(facts, seconds))
+        return max(outcome.code for _, outcome in outcomes)
 
 
 def _on_cluster(

@@ -77,7 +77,7 @@ def not_begun(reason: str) -> Outcome:
 def one_by_one(jobs: Sequence[Job], setting: Setting, watch: Watch, stop: Stop) -> Iterator[tuple[Job, Outcome]]:
     """Do jobs in this process; yield each as it ends. Nothing is begun after a reason to stop."""
     for job in jobs:
-        if reason := stop():
+        if reason := setting.processes.agree(stop()):
             yield job, not_begun(reason)
             return
         outcome = attempt(job, setting, watch.begin(name_of(job), steps_of(job, setting), job.run.recipe.batch, stop))

@@ -44,7 +44,7 @@ class Loss:
 
     def totals(self, label: torch.Tensor) -> Totals:
         """Return the divisors of a global batch from its (N, H, W) labels."""
-        return Totals(self._pixel_weight(label).sum(), len(label))
+        return Totals(self._pixel_weight(label).sum(dtype=torch.float64), len(label))  # exact in any order of adding
 
     def _pixel_weight(self, label: torch.Tensor) -> torch.Tensor:
         """(N, H, W) weight of each pixel: 0 where ignored, else its class's."""

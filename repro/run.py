@@ -17,6 +17,7 @@ from repro.compare import SEEDS
 from repro.data import DATASETS, find_root, search_folders
 from repro.papers.spec import Suite
 from repro.papers.suites import SUITES
+from repro.parallel import Processes, from_environment, silent_others, together
 from repro.suite import Order, is_done, jobs_of, lock, work
 
 EXIT_CODES = """exit codes: 0 done; 1 a run failed; 2 bad input, nothing written; 3 another
@@ -25,7 +26,8 @@ process is at a run; 75 stopped by a time limit or a signal, the same call goes 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    return run_command(_main, arguments, "run_all.sh")
+    with silent_others():
+        return run_command(_main, arguments, "run_all.sh")
 
 
 def make_parser() -> Parser:
@@ -73,6 +75,8 @@ def _main(arguments: Sequence[str] | None) -> int:
     _check_lock(options)
     _check_folders(options.data)
     _check_places(options)
+    processes = from_environment()
+    _check_together(options, processes)
     order = Order(
         only=options.only,
         seeds=options.seeds,
@@ -88,25 +92,40 @@ def _main(arguments: Sequence[str] | None) -> int:
         skip_nonfinite=options.skip_nonfinite,
         every_steps=options.save_steps,
         every_seconds=options.save_every,
+        processes=processes,
     )
     if options.cache:
         os.environ["REPRO_CACHE"] = options.cache
-    stop = Stop(time.monotonic() + options.time_limit if options.time_limit else None)
+    stop = Stop(time.monotonic() + options.time_limit if options.time_limit else None, at_once=processes.size == 1)
     suites = _suites(options)
     if options.dry_run:
         print("\n".join(describe_plan(suite, order) for suite in suites))
         return DONE
     from repro.progress import make_console
 
-    console = make_console(quiet=options.quiet)
+    console = make_console(quiet=options.quiet or not processes.leads)
+    code = together(processes, options.device, lambda: _work(suites, order, console, stop))
+    if options.lock and code == DONE:
+        print(lock(suites[0]))
+    return code
+
+
+def _work(suites: Sequence[Suite], order: Order, console, stop: Stop) -> int:
+    """Work at one suite after another until one is stopped; return the worst exit code."""
     code = DONE
     for suite in suites:
         code = max(code, work(suite, order, console, stop))
         if code == STOPPED:
             break
-    if options.lock and code == DONE:
-        print(lock(suites[0]))
     return code
+
+
+def _check_together(options: argparse.Namespace, processes: Processes) -> None:
+    """Raise where an option does not go with several processes a run."""
+    for name in ("jobs", "per_gpu", "cluster", "lock"):
+        if processes.size > 1 and getattr(options, name):
+            option = f"--{name.replace('_', '-')}"
+            raise ValueError(f"{option} does not go with torchrun, whose processes train one run after another")
 
 
 def _check_folders(data: Sequence[str]) -> None:

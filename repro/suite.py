@@ -14,6 +14,7 @@ from repro.compare import home_of
 from repro.data import DATASETS
 from repro.networks import NETWORKS
 from repro.papers.spec import Suite
+from repro.parallel import ALONE, Processes
 from repro.plan import Job
 
 
@@ -35,6 +36,7 @@ class Order:
         cache: read prepared pairs.
         skip_nonfinite: steps of a run that may be left out because their loss is not finite.
         every_steps, every_seconds: a checkpoint at least so often.
+        processes: those that train each run together.
     """
 
     only: str = "*"
@@ -51,6 +53,7 @@ class Order:
     skip_nonfinite: int = 0
     every_steps: int = 2000
     every_seconds: float = 300.0
+    processes: Processes = ALONE
 
 
 def runs_folder(suite: Suite, root: Path = records.ROOT) -> Path:
@@ -77,10 +80,14 @@ def is_done(suite: Suite, job: Job, root: Path = records.ROOT) -> bool:
 def work(suite: Suite, order: Order, console, stop: Stop) -> int:
     """Do a suite's due runs, publish the records, rewrite the views; return the exit code."""
     jobs = jobs_of(suite, order)
-    due = [job for job in jobs if not is_done(suite, job)]
-    _clear_leftovers(runs_folder(suite) / job.run.id for job in jobs if job not in due)
+    due_ids = order.processes.first(lambda: [job.run.id for job in jobs if not is_done(suite, job)])
+    due = [job for job in jobs if job.run.id in due_ids]
+    if order.processes.leads:
+        _clear_leftovers(runs_folder(suite) / job.run.id for job in jobs if job not in due)
     console.print(f"{suite.title}: {len(jobs)} runs, {len(jobs) - len(due)} done, {len(due)} due.", markup=False)
     code = _perform(suite, due, order, console, stop) if due else DONE
+    if not order.processes.leads:
+        return code
     count = publish(suite, jobs)
     views.rewrite(suite)
     for id in dict.fromkeys(cell.split("/")[0] for job in jobs for cell in job.cells):

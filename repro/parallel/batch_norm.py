@@ -55,7 +55,9 @@ class BatchNormOnCpu(_BatchNorm):
         if self.track_running_stats:
             self._follow(mean.detach(), variance.detach() * count / (count - 1))
         normalised = centred * (variance + self.eps).rsqrt().view(shape)
-        return normalised * self.weight.view(shape) + self.bias.view(shape) if self.affine else normalised
+        if self.weight is not None:
+            normalised = normalised * self.weight.view(shape)
+        return normalised if self.bias is None else normalised + self.bias.view(shape)
 
     def _follow(self, mean: torch.Tensor, variance: torch.Tensor) -> None:
         """Move the running statistics towards those of a batch, as torch does."""

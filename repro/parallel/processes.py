@@ -8,7 +8,7 @@ exchange overlaps with the backward pass.
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -26,13 +26,13 @@ class Agreed(ValueError):
     agreed = True
 
 
-class Apart(RuntimeError):
+class Apart(SystemExit):
     """This process and the others are no longer at the same place; nothing is left but to end, with `code`."""
 
     def __init__(self, sentence: str, code: int):
-        """Keep the exit code beside the sentence."""
-        super().__init__(sentence)
-        self.code = code
+        """Keep the sentence beside the exit code."""
+        super().__init__(sentence, code)
+        self.sentence, self.code = sentence, code
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,13 @@ class Processes:
         rank: of this process, 0 to size - 1; the first one writes and speaks.
         size: how many there are, on all nodes.
         local: the number of this process on its node, and of its GPU.
+        here: how many of them are on this node.
     """
 
     rank: int = 0
     size: int = 1
     local: int = 0
+    here: int = 1
 
     @property
     def leads(self) -> bool:
@@ -86,7 +88,7 @@ class Processes:
 
     def add_up(self, tensors: Sequence["torch.Tensor"]) -> None:
         """Replace each tensor by its sum over the processes, in one exchange, with the same bits on each."""
-        if self.size == 1:
+        if self.size == 1 or not tensors:
             return
         import torch
 
@@ -142,13 +144,24 @@ class Processes:
         shares = self.gather(lambda: [*make()])
         return [shares[i % self.size][i // self.size] for i in range(sum(map(len, shares)))]
 
-    def may_go_on(self, error: Exception) -> bool:
-        """Whether all processes are at one place after an error; else this one ends, and with it the run."""
+    def check_alike(self, tensors: Iterable["torch.Tensor"]) -> None:
+        """Raise ValueError on all unless every process holds the same numbers, by their sums."""
+        if self.size > 1 and len({*self.gather(lambda: str([float(each.double().sum()) for each in tensors]))}) > 1:
+            raise Agreed(f"{self.size} processes no longer hold the same weights; start them on machines of one kind")
+
+    def together(self, error: Exception) -> bool:
+        """Whether all processes are at one place after an error, so that the next run may begin."""
         return self.size == 1 or getattr(error, "agreed", False)
 
-    def fail(self, error: Exception) -> Apart:
-        """Return what to raise after an error that the others know nothing of."""
-        return Apart(f"process {self.rank} of {self.size}: {error}", FAILED)
+    @contextlib.contextmanager
+    def or_apart(self) -> Iterator[None]:
+        """Let an error that the others know nothing of end this process, and with it the run, as `Apart`."""
+        try:
+            yield
+        except Exception as error:
+            if self.together(error):
+                raise
+            raise Apart(f"process {self.rank} of {self.size}: {error or type(error).__name__}", FAILED) from error
 
     def _exchange(self, mine: object) -> list:
         """What each process has, by rank. Nothing is pickled: tensors, numbers and text alone are read."""
@@ -178,11 +191,12 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Processes:
     Raises:
         ValueError: the variables are no numbers.
     """
-    given = [environment.get(name) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")]
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+    given = [environment.get(name) for name in names]
     if None in given or given[1] == "1":
         return ALONE
     if not all(text.isdecimal() for text in given) or int(given[0]) >= int(given[1]):
-        raise ValueError(f"RANK, WORLD_SIZE and LOCAL_RANK are {', '.join(given)}, expected numbers as of torchrun")
+        raise ValueError(f"{', '.join(names)} are {', '.join(given)}, expected numbers as of torchrun")
     return Processes(*map(int, given))
 
 

@@ -31,9 +31,9 @@ def together(processes: Processes, device: str, work: Callable[[], int]) -> int:
         code = work()
         code = processes.first(lambda: code)
     except Apart as why:
-        _end(str(why), why.code)
+        _end(why.sentence, why.code)
     except (ValueError, OSError) as error:
-        alike = processes.may_go_on(error) and not processes.leads
+        alike = processes.together(error) and not processes.leads
         _end("" if alike else f"process {processes.rank} of {processes.size}: {error}", BAD_INPUT)
     torch.distributed.destroy_process_group()
     return code
@@ -47,9 +47,9 @@ def _begin(processes: Processes, device: str) -> None:
 
     cuda = pick_device(device).type == "cuda"
     if cuda:
-        cards, wanted = torch.cuda.device_count(), int(os.environ.get("LOCAL_WORLD_SIZE", processes.local + 1))
-        if wanted > cards:
-            raise ValueError(f"{wanted} processes on a machine of {cards} GPUs; give --nproc-per-node {cards}")
+        cards = torch.cuda.device_count()
+        if processes.here > cards:
+            raise ValueError(f"{processes.here} processes on a machine of {cards} GPUs; give --nproc-per-node {cards}")
         torch.cuda.set_device(processes.local)
     torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=PATIENCE)
 

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from repro.files import write_atomically
+from repro.parallel import Processes
 
 FIRST, WORST = 4, 3  # images of each kind
 INDEX = "kept.json"
@@ -41,13 +42,29 @@ class Keeper:
         self.seen += 1
         if number >= FIRST and len(self.worst) == WORST and -score <= self.worst[0][0]:
             return  # nothing leaves the device for the others
-        kept = Kept(sample.name, sample.content_hash, score, prediction.to(torch.uint8).cpu().numpy())
+        self._take(number, Kept(sample.name, sample.content_hash, score, prediction.to(torch.uint8).cpu().numpy()))
+
+    def _take(self, number: int, kept: Kept) -> None:
+        entry = (-kept.score, -number, kept)
         if number < FIRST:
             self.first.append(kept)
         elif len(self.worst) < WORST:
-            heapq.heappush(self.worst, (-score, -number, kept))
-        else:
-            heapq.heapreplace(self.worst, (-score, -number, kept))
+            heapq.heappush(self.worst, entry)
+        elif entry[0] > self.worst[0][0]:
+            heapq.heapreplace(self.worst, entry)
+
+    def of_all(self, processes: Processes) -> "Keeper":
+        """Return the keeper of a whole list, out of those that saw each process's share of it."""
+        if processes.size == 1:
+            return self
+        mine = [*enumerate(self.first), *((-number, kept) for _, number, kept in self.worst)]
+        plain = [(number, k.name, k.image, k.score, torch.from_numpy(k.prediction)) for number, k in mine]
+        parts = processes.gather(lambda: plain)
+        found = [(n * processes.size + rank, facts) for rank, part in enumerate(parts) for n, *facts in part]
+        whole = Keeper()
+        for number, (*facts, prediction) in sorted(found, key=lambda each: each[0]):
+            whole._take(number, Kept(*facts, prediction.numpy()))
+        return whole
 
     def write(self, folder: Path, colours: Sequence[tuple[int, int, int]]) -> None:
         """Write `<content hash>.png` of each, indexed by train ids in the classes' colours, and what they are.

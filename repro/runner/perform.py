@@ -4,6 +4,7 @@ import math
 import os
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import torch
@@ -12,16 +13,18 @@ from torch import nn
 from repro.checkpoint import clear
 from repro.data.cache import for_training
 from repro.data.samples import KEPT_BYTES, EvaluationSamples, TrainingSamples
-from repro.evaluation import evaluate, selection_scores
+from repro.evaluation import selection_scores
 from repro.losses import CLASS_WEIGHTS, Loss, make_loss
 from repro.machine import forget_peak_memory
 from repro.models.checkpointing import checkpoint_blocks
 from repro.networks import RECOMPUTED, RECOMPUTED_FROM, build
+from repro.parallel import Processes
 from repro.plan import Run
 from repro.runner.kept import Keeper
 from repro.runner.lists import Lists, label_counts, open_lists
-from repro.runner.record import make_record, note_machine, noted, save_weights, trained_seconds, write
+from repro.runner.record import make_record, note_machines, noted, save_weights, trained_seconds, write
 from repro.runner.setting import Setting, is_done, locked, run_folder
+from repro.runner.shares import evaluate_together, share_of
 from repro.training import WORKSPACE, Events, Trainer, exact_operations, explained
 
 HISTOGRAMS = {"vessel": "image", "lesion": "pooled"}  # of two-class sets by foreground: vessels per image, skin pooled
@@ -80,7 +83,8 @@ def make_trainer(
     classes = len(lists.train_set.class_names)
 
     def scores(network: nn.Module, samples: EvaluationSamples) -> tuple[float, float]:
-        return selection_scores(network, _each(samples), loss, recipe=recipe, device=device, classes=classes)
+        mine, how = share_of(samples, setting.processes), {"recipe": recipe, "device": device, "classes": classes}
+        return selection_scores(network, mine, loss, **how, processes=setting.processes)
 
     return Trainer(
         network=network,
@@ -98,12 +102,8 @@ def make_trainer(
         skip_nonfinite=setting.skip_nonfinite,
         every_steps=setting.every_steps,
         every_seconds=setting.every_seconds,
+        processes=setting.processes,
     )
-
-
-def _each(samples) -> Iterator:
-    """The samples one after another (their classes have no iterator of their own that ends)."""
-    return (samples[index] for index in range(len(samples)))
 
 
 def perform(run: Run, setting: Setting, events: Events | None = None, *, report_loss: bool = False) -> Path:
@@ -116,31 +116,59 @@ def perform(run: Run, setting: Setting, events: Events | None = None, *, report_
         repro.training.Interrupted: stopped at a step boundary; the same call goes on.
         ValueError: data, options or checkpoint are not what they should be.
     """
-    folder = run_folder(setting, run)
+    folder, processes = run_folder(setting, run), setting.processes
     exact = exact_operations(asked=setting.deterministic and setting.device.type == "cuda")
-    with locked(folder), noted(folder, run), explained(run.recipe, setting.device), exact:
-        if is_done(setting, run):
-            clear(folder)  # a kill right after the record left its checkpoints
+    with processes.or_apart(), _held(folder, run, processes), explained(run.recipe, setting.device), exact:
+        if processes.first(lambda: is_done(setting, run)):
+            processes.first(lambda: clear(folder))  # a kill right after the record left its checkpoints
             return folder
         prepare_torch(setting)
         started = time.monotonic()
-        lists = open_lists(run, setting.data)
-        network = make_network(run, lists, setting.device)
+        network, lists, trainer = processes.node_first(
+            lambda: _ready(run, setting, events or Events(), report_loss=report_loss)
+        )
         weights, trained = {"last": None}, None
-        if run.trained:
-            trainer = make_trainer(run, lists, network, setting, events or Events(), report_loss=report_loss)
-            note_machine(folder, setting.device)
+        if trainer is not None:
+            note_machines(folder, setting.device, processes)
             trained = trainer.train()
             weights = {"last": trainer.last_weights(), "selected": trained.selected}
-            save_weights(folder, weights)
+            processes.first(lambda: save_weights(folder, weights))
         evidence = _evaluate(run, lists, network, weights, setting)
-        record = make_record(run, lists, network, trained, evidence, setting)
-        record["provenance"]["seconds"] = round(
-            time.monotonic() - started if trained is None else trained_seconds(folder, trained.progress), 2
-        )
-        write(folder, evidence, record)
-        clear(folder)
+
+        def finish() -> None:
+            record = make_record(run, lists, network, trained, evidence, setting)
+            record["provenance"]["seconds"] = round(
+                time.monotonic() - started if trained is None else trained_seconds(folder, trained.progress), 2
+            )
+            write(folder, evidence, record)
+            clear(folder)
+
+        processes.first(finish)
     return folder
+
+
+@contextmanager
+def _held(folder: Path, run: Run, processes: Processes) -> Iterator[None]:
+    """Hold a run's folder, by its first process, and note what comes of it there."""
+    with ExitStack() as stack:
+
+        def hold() -> None:
+            stack.enter_context(locked(folder))
+            stack.enter_context(noted(folder, run))
+
+        processes.first(hold)
+        yield
+
+
+def _ready(
+    run: Run, setting: Setting, events: Events, *, report_loss: bool
+) -> tuple[nn.Module, Lists, Trainer | None]:
+    """A run's network, its lists, and its trainer where it has one: what can be refused before the first step."""
+    lists = open_lists(run, setting.data)
+    network = make_network(run, lists, setting.device)
+    if not run.trained:
+        return network, lists, None
+    return network, lists, make_trainer(run, lists, network, setting, events, report_loss=report_loss)
 
 
 def prepare_torch(setting: Setting) -> None:
@@ -165,14 +193,19 @@ def _evaluate(run: Run, lists: Lists, network: nn.Module, weights: dict, setting
                 continue
             network.load_state_dict(state)
         keeper = Keeper() if name == "last" else None
-        each = evaluate(
-            network, _each(samples), recipe=run.recipe, device=setting.device, classes=len(lists.test_set.class_names),
-            histograms=HISTOGRAMS.get(lists.test_set.class_names[-1]), watch=keeper,
+        each = evaluate_together(
+            network, samples, setting.processes, recipe=run.recipe, device=setting.device,
+            classes=len(lists.test_set.class_names), histograms=HISTOGRAMS.get(lists.test_set.class_names[-1]),
+            watch=keeper,
         )  # fmt: skip
         if keeper:
-            keeper.write(run_folder(setting, run) / "predictions", lists.test_set.colours)
+            _keep(keeper.of_all(setting.processes), run_folder(setting, run), lists, setting.processes)
         found |= {f"{name} {evaluation}": evidence for evaluation, evidence in each.items()}
     return found
+
+
+def _keep(keeper: Keeper, folder: Path, lists: Lists, processes: Processes) -> None:
+    processes.first(lambda: keeper.write(folder / "predictions", lists.test_set.colours))
 
 
 def _equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:

@@ -13,6 +13,7 @@ from repro.data.base import content_hash, fingerprint
 from repro.data.samples import EvaluationSamples
 from repro.files import write_atomically
 from repro.models.cost import cost_and_structure
+from repro.parallel import Processes
 from repro.plan import Run, Split
 from repro.runner.lists import Lists, label_counts
 from repro.runner.setting import Setting, run_folder
@@ -25,6 +26,7 @@ def make_record(
     """Return the JSON object of a finished run, without the seconds it took."""
     names = lists.test_set.class_names
     revision, clean = machine.commit(records.ROOT)
+    machines = _machines(run_folder(setting, run)) or [machine.describe(setting.device)]
     cost, structure = _cost(run, lists, network, setting.device)
     return {
         "id": run.id,
@@ -48,9 +50,10 @@ def make_record(
         "provenance": {
             "commit": revision,
             "clean": clean,
-            "machines": _machines(run_folder(setting, run), setting.device),
+            "machines": machines,
             "kind": machine.kind(setting.device),
-            "exact": setting.device.type == "cpu" or setting.deterministic,
+            "exact": (setting.device.type == "cpu" or setting.deterministic)
+            and not any("processes" in each for each in machines),  # sums over processes round elsewhere
             "peak_memory_bytes": machine.peak_memory_bytes(setting.device),
         },
     }  # fmt: skip
@@ -103,19 +106,23 @@ def note_failure(folder: Path, sentence: str) -> None:
         write_atomically(folder / "failure.txt", sentence.encode())
 
 
-def note_machine(folder: Path, device: torch.device) -> None:
-    """Remember in the run's folder that it was on this machine, once."""
-    described = machine.describe(device)
-    known = _machines(folder, None)
-    if described not in known:
-        write_atomically(folder / "machines.json", json.dumps([*known, described]).encode())
+def note_machines(folder: Path, device: torch.device, processes: Processes) -> None:
+    """Remember in the run's folder that it was on these machines, each once, and by how many processes if several."""
+    together = {"processes": processes.size} if processes.size > 1 else {}
+    here = processes.gather(lambda: machine.describe(device) | together)
+
+    def write() -> None:
+        known = _machines(folder)
+        found = [each for index, each in enumerate(here) if each not in [*known, *here[:index]]]
+        if found:
+            write_atomically(folder / "machines.json", json.dumps([*known, *found]).encode())
+
+    processes.first(write)
 
 
-def _machines(folder: Path, device: torch.device | None) -> list[dict]:
+def _machines(folder: Path) -> list[dict]:
     path = folder / "machines.json"
-    if path.exists():
-        return json.loads(path.read_text())
-    return [machine.describe(device)] if device else []
+    return json.loads(path.read_text()) if path.exists() else []
 
 
 def trained_seconds(folder: Path, progress: Progress) -> float:

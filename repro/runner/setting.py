@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from repro.parallel import ALONE, Processes
 from repro.plan import Run
 
 
@@ -30,6 +31,7 @@ class Setting:
         skip_nonfinite: steps of a run that may be left out because their loss or gradient is not finite. It decides
             whether there is a record, never what is in it; which steps were left out stands there.
         every_steps, every_seconds: a checkpoint at least so often, besides each epoch's end.
+        processes: those that train each run together.
     """
 
     runs: Path
@@ -41,6 +43,7 @@ class Setting:
     skip_nonfinite: int = 0
     every_steps: int = 2000
     every_seconds: float = 300.0
+    processes: Processes = ALONE
 
 
 def run_folder(setting: Setting, run: Run) -> Path:

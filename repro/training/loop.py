@@ -12,8 +12,10 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from repro import checkpoint
-from repro.losses import Loss
+from repro.losses import Loss, Totals
 from repro.papers.spec import Recipe
+from repro.parallel import ALONE, Processes
+from repro.parallel.batch_norm import synchronised
 from repro.training.failures import LOADER_SECONDS
 from repro.training.log import append_point, cut_log, read_log
 from repro.training.saving import Saver
@@ -47,6 +49,7 @@ class Trainer:
         report_loss: the reported list's loss of a network in evaluation mode, recorded for a figure and used for
             nothing; None records none.
         workers: loader processes; changes nothing but speed.
+        processes: those that train this run together, each with its slices of the same batches; the first one writes.
         every_steps, every_seconds: a checkpoint at least so often, besides each epoch's end.
         skip_nonfinite: so many steps whose loss or gradient is not finite are left out before training stops.
     """
@@ -63,6 +66,7 @@ class Trainer:
     events: Events = field(default_factory=Events)
     report_loss: Callable[[nn.Module], float] | None = None
     workers: int = 0
+    processes: Processes = ALONE
     every_steps: int = 2000
     every_seconds: float = 300.0
     skip_nonfinite: int = 0
@@ -70,6 +74,7 @@ class Trainer:
     def __post_init__(self):
         self.epoch_steps = steps_per_epoch(len(self.samples), self.recipe.batch)
         self.total = self.recipe.epochs * self.epoch_steps
+        self.slices = self.processes.slices(self.recipe.batch, self.recipe.micro_batch)
         self.optimiser = make_optimiser(self.network, self.recipe)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.recipe.precision == "float16")
         self.progress = Progress()
@@ -92,7 +97,7 @@ class Trainer:
         self._restore()
         self.network.train()
         self._begin_epoch()
-        with self.saver:
+        with synchronised(self.network, self.processes, self.device), self.saver:
             self._train()
         return Trained(self.progress, self.selected, read_log(self.log))
 
@@ -112,9 +117,9 @@ class Trainer:
             if at_end:
                 self._begin_epoch()
             self.events.on_step(self.progress)
-            reason = "" if self.progress.finished else self.events.should_stop()
-            due = self.progress.step % self.every_steps == 0 or now - saved_at > self.every_seconds
-            if at_end or due or reason:
+            reason = "" if self.progress.finished else self.processes.agree(self.events.should_stop())
+            due = "" if now - saved_at <= self.every_seconds else "due"
+            if at_end or reason or self.progress.step % self.every_steps == 0 or self.processes.agree(due):
                 self._save()
                 saved_at = time.monotonic()
             if reason:
@@ -124,8 +129,9 @@ class Trainer:
 
     def _loader(self) -> DataLoader:
         stream = Stream(
-            start=self.progress.step, total=self.total, n=len(self.samples), batch=self.recipe.batch, seed=self.seed
-        )
+            start=self.progress.step, total=self.total, n=len(self.samples), batch=self.recipe.batch, seed=self.seed,
+            of=[position for part in self.slices for position in part],
+        )  # fmt: skip
         return DataLoader(
             self.samples,
             batch_sampler=stream,
@@ -138,17 +144,18 @@ class Trainer:
     def _step(self, image: torch.Tensor, label: torch.Tensor) -> None:
         """One optimiser step on a global batch, in micro-batches whose losses add up."""
         step = self.progress.step
-        torch.manual_seed((self.seed << 32) + step)  # dropout: a function of (seed, step), on every device
+        torch.manual_seed(self.processes.seed((self.seed << 32) + step))  # dropout: a function of (seed, step)
         rate = learning_rate(step, self.total, self.recipe)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         label = label.to(self.device, non_blocking=True).long()
-        totals = self.loss.totals(label)
-        micro = self.recipe.micro_batch or self.recipe.batch
+        weight = self.loss.totals(label).weight
+        self.processes.add_up([weight])
+        totals, sizes = Totals(weight, self.recipe.batch), [len(part) for part in self.slices]
         loss = torch.zeros((), device=self.device)
         self.optimiser.zero_grad(set_to_none=True)
         statistics = copy_weights(dict(self.network.named_buffers())) if self.skip_nonfinite else {}
-        for part_image, part_label in zip(image.split(micro), label.split(micro)):
+        for part_image, part_label in zip(image.split(sizes), label.split(sizes)):
             part = self._loss(normalise(part_image, self.device), part_label, totals)
             self.scaler.scale(part).backward()
             loss += part.detach()
@@ -171,6 +178,7 @@ class Trainer:
         All of it stays on the device until the flag is read. `statistics` is what batch-norm had before the step.
         """
         gradients = [each.grad for each in self.network.parameters() if each.grad is not None]
+        self.processes.add_up([*gradients, loss])
         bad = ~torch.isfinite(loss)
         if not self.scaler.is_enabled():  # float16's scaled gradients may overflow: the scaler then skips the step
             bad = bad | ~all_finite(gradients)
@@ -211,7 +219,8 @@ class Trainer:
         self.loss_sum.zero_()
         if at_end:
             point |= self._select(point["epoch"])
-        append_point(self.log, point | {"seconds": round(self.progress.seconds, 2)})
+        if self.processes.leads:
+            append_point(self.log, point | {"seconds": round(self.progress.seconds, 2)})
         self.events.on_point(point)
 
     def _last_point_step(self) -> int:
@@ -240,6 +249,8 @@ class Trainer:
         with evaluating(self.network, self.average):
             loss, score = self.select(self.network)
             watched = {} if self.report_loss is None else {"report_loss": self.report_loss(self.network)}
+        self.processes.check_alike(self.network.state_dict().values())
+        loss, score = self.processes.first(lambda: (loss, score))  # what ends the training ends it everywhere
         progress = self.progress
         if loss < progress.best_loss or not self.selected:
             progress.best_loss = loss if math.isfinite(loss) else math.inf  # nothing would ever be below NaN
@@ -263,6 +274,8 @@ class Trainer:
 
     def _save(self) -> None:
         self._raise_if_bad()  # a checkpoint is always from before a bad step
+        if not self.processes.leads:
+            return
         self.progress.loss_sum = float(self.loss_sum)
         state = {
             "identity": json.dumps(self.identity, sort_keys=True),
@@ -274,23 +287,31 @@ class Trainer:
         }
         self.saver.save(self.progress.step, state, settled={"selected": self.selected})
 
-    def _restore(self) -> None:
+    def _load(self) -> dict | None:
+        """The newest state in the folder, whose log is cut to it; None where there is none yet."""
         checkpoint.clear_aside(self.folder)
         state = checkpoint.load(self.folder, self.device)
         if state is None:
             self.log.unlink(missing_ok=True)
-            return
+            return None
         if json.loads(state["identity"]) != self.identity:
             changed = difference(json.loads(state["identity"]), self.identity)
             raise ValueError(f"{self.folder}: the checkpoint is of another run ({changed}); use another folder")
+        cut_log(self.log, state["progress"]["step"])
+        return state
+
+    def _restore(self) -> None:
+        state = self.processes.first(self._load)
+        if state is None:
+            return
         self.progress = Progress(**state["progress"])
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.scaler.load_state_dict(state["scaler"])
-        self.selected, self.average = state["selected"], state["average"]
+        kept = [{name: weight.to(self.device) for name, weight in state[of].items()} for of in ("selected", "average")]
+        self.selected, self.average = kept
         self.loss_sum.fill_(self.progress.loss_sum)
         self._remember(self.progress.skipped)
-        cut_log(self.log, self.progress.step)
 
     def _remember(self, skipped: list[int]) -> None:
         """Put the steps that were left out before a stop back on the device; too many for now stop the run again."""

@@ -10,9 +10,13 @@ import torch
 class Interrupted(Exception):
     """Training stopped at a step boundary with a checkpoint on disk; the same call goes on from there."""
 
+    agreed = True  # raised by all processes of a run at once, as the next one
+
 
 class NonFinite(ValueError):
     """The loss or its gradient became NaN or infinite; the last checkpoint is from before it."""
+
+    agreed = True
 
 
 @dataclass

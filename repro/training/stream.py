@@ -1,7 +1,7 @@
 """The stream of samples and the schedule: each a pure function of the step's number."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -50,13 +50,15 @@ def learning_rate(step: int, total: int, recipe: Recipe) -> float:
 class Stream:
     """The batches of a run from `start` on, as the sampler of a DataLoader."""
 
-    def __init__(self, *, start: int, total: int, n: int, batch: int, seed: int):
-        """Yield the batches of steps `start` to `total` - 1."""
+    def __init__(self, *, start: int, total: int, n: int, batch: int, seed: int, of: Sequence[int] | None = None):
+        """Yield the batches of steps `start` to `total` - 1; of each only the positions `of` where they are given."""
         self.start, self.total, self.n, self.batch, self.seed = start, total, n, batch, seed
+        self.of = range(batch) if of is None else of
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         for step in range(self.start, self.total):
-            yield batch_at(step, n=self.n, batch=self.batch, seed=self.seed)
+            pairs = batch_at(step, n=self.n, batch=self.batch, seed=self.seed)
+            yield [pairs[position] for position in self.of]
 
     def __len__(self) -> int:
         return self.total - self.start

@@ -1,0 +1,61 @@
+"""Three processes that wait for work, so that a test of several does not pay for starting them."""
+
+import copy
+import multiprocessing
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from repro.parallel import Processes
+
+
+def _serve(connection) -> None:
+    torch.set_num_threads(1)
+    while (order := connection.recv()) is not None:
+        function, rank, size, meeting, arguments = order
+        torch.distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=size)
+        try:
+            answer = function(Processes(rank, size, rank), *copy.deepcopy(arguments))  # a pipe's tensors are shared
+        except BaseException as error:  # a failure is what many tests ask for
+            answer = error.with_traceback(None)
+            answer.__cause__ = None
+            answer.shown = traceback.format_exc()
+        torch.distributed.destroy_process_group()
+        connection.send(answer)
+
+
+class Crew:
+    """Processes that call a function of a test module together."""
+
+    def __init__(self, folder: Path, *, most: int = 3):
+        """Start `most` processes; they meet by files in `folder`."""
+        self.folder, self.meetings = folder, 0
+        context = multiprocessing.get_context("spawn")
+        self.ends, self.processes = [], []
+        for _ in range(most):
+            mine, theirs = context.Pipe()
+            self.processes.append(context.Process(target=_serve, args=(theirs,), daemon=True))
+            self.processes[-1].start()
+            self.ends.append(mine)
+
+    def try_(self, size: int, function: Callable, *arguments) -> list:
+        """Return by rank what `function(processes, *arguments)` returned or raised, called by `size` processes."""
+        self.meetings += 1
+        for rank, end in enumerate(self.ends[:size]):
+            end.send((function, rank, size, self.folder / f"meeting-{self.meetings}", arguments))
+        return [end.recv() for end in self.ends[:size]]
+
+    def do(self, size: int, function: Callable, *arguments) -> list:
+        """Return by rank what `function` returned; an error of any is one here."""
+        answers = self.try_(size, function, *arguments)
+        for answer in answers:
+            assert not isinstance(answer, BaseException), answer.shown
+        return answers
+
+    def end(self) -> None:
+        """Let them go."""
+        for end, process in zip(self.ends, self.processes):
+            end.send(None)
+            process.join(timeout=10)
