@@ -72,9 +72,8 @@ def _here(
             outcomes = one_by_one(due, setting, watch, stop)
             return _take(outcomes, finished, lambda _, facts, seconds: watch.end(facts, seconds))
     on = shares(cores, gpus, lanes=lanes, per_gpu=-(-lanes // max(len(gpus), 1)))
-    with _table(due, setting, console) as table:
-        outcomes = side_by_side(longest_first(due, expected.seconds), setting, table, stop, on)
-        return _take(outcomes, finished, table.end, table.fail)
+    ordered = longest_first(due, expected.seconds)
+    return follow(due, setting, console, finished, lambda table: side_by_side(ordered, setting, table, stop, on))
 
 
 def _together(
@@ -127,9 +126,10 @@ def _on_cluster(
             f"{demand.gpus:.3g} GPU and {demand.cpus:.3g} cores.", markup=False,
         )  # fmt: skip
         announce(suite, expected, setting, console, at_once=max(min(slots, len(due)), 1), asked=order.device)
-        with _table(due, setting, console) as table:
-            outcomes = cluster.over_ray(longest_first(due, expected.seconds), setting, table, stop, demand)
-            return _take(outcomes, finished, table.end, table.fail)
+        ordered = longest_first(due, expected.seconds)
+        return follow(due, setting, console, finished, lambda table: cluster.over_ray(
+            ordered, setting, table, stop, demand
+        ))  # fmt: skip
 
 
 def _device_of(nodes: Sequence[dict], order: Order) -> torch.device:
@@ -159,8 +159,16 @@ def _workers(order: Order, device: torch.device, cores: int) -> int:
     return min(LOADERS, max(cores, 1)) if device.type == "cuda" else 0
 
 
-def _table(due: Sequence[Job], setting: Setting, console: Console) -> LiveTable:
-    return LiveTable(console, {job.run.id: (name_of(job), steps_of(job, setting)) for job in due})
+def follow(
+    due: Sequence[Job],
+    setting: Setting,
+    console: Console,
+    finished: Finished,
+    do: Callable[[LiveTable], Iterable[tuple[Job, Outcome]]],
+) -> int:
+    """Show the due jobs in one live table while they are done; return the exit code of all."""
+    with LiveTable(console, {job.run.id: (name_of(job), steps_of(job, setting)) for job in due}) as table:
+        return _take(do(table), finished, table.end, table.fail)
 
 
 def _take(outcomes: Iterable[tuple[Job, Outcome]], finished: Finished, end, fail=lambda id: None) -> int:

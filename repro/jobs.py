@@ -51,7 +51,7 @@ def attempt(job: Job, setting: Setting, events: Events, *, patience: float = 0.0
 
 def _kept(job: Job, setting: Setting, error: Exception) -> str:
     """Leave the traceback in the run's folder; return the error in a line, with where that is."""
-    path = run_folder(setting, job.run) / "error.txt"
+    path = run_folder(setting, job.run) / "traceback.txt"
     path.write_text("".join(traceback.format_exception(error)))
     first = (str(error).splitlines() or [""])[0]
     return f"{type(error).__name__}: {first} (traceback in {path.parent.name}/{path.name} of the runs folder)"

@@ -149,6 +149,11 @@ def strays(folder: Path) -> list[Path]:
     return [path for path in there if path not in whole]
 
 
+def is_name(name: str) -> bool:
+    """Whether a file of this name would be a record: `<id>@<machine kind>.json`."""
+    return bool(_NAME.fullmatch(name))
+
+
 def ids(folder: Path) -> set[str]:
     """Return the ids of the runs a folder has records of, from the names alone."""
     return {match[1] for path in folder.glob("*.json") if (match := _NAME.fullmatch(path.name))}

@@ -1,16 +1,24 @@
 """Runs small enough to kill by the dozen: a U-Net of width 2 that learns bright squares."""
 
 import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 
+from repro import cluster
+from repro.command import DONE, Stop
 from repro.data.own import describe
+from repro.handout import follow
+from repro.jobs import Outcome, attempt
 from repro.papers.spec import Recipe
 from repro.plan import Job, Run, Split
+from repro.progress import make_console
 from repro.runner import Setting
+from repro.training import Events
 
 SIZE = (16, 24)
 PARTS = {"train": 8, "selection": 3, "test": 5}
@@ -70,3 +78,30 @@ def results(runs: Path) -> dict[str, tuple[dict, bytes, bytes]]:
         files = (path.with_name(name).read_bytes() for name in ("evidence.npz", "last.safetensors"))
         found[path.parent.name] = (record, *files)
     return found
+
+
+def one_after_another(jobs: Sequence[Job], how: Setting) -> list[Outcome]:
+    """Return how each job ended, done in this process on one thread, as a Ray task has it."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return [attempt(job, how, Events()) for job in jobs]
+    finally:
+        torch.set_num_threads(threads)
+
+
+def main(folder: str, address: str, runs: str, epochs: str) -> int:
+    """Do so many runs over the Ray at an address, in `folder`, and return the exit code: a driver to be killed."""
+    how = setting(Path(folder) / "runs", Path(folder) / "data" / "own")
+    jobs, stop = [job(seed, epochs=int(epochs)) for seed in range(int(runs))], Stop()
+    due = [each for each in jobs if not (how.runs / each.run.id / "record.json").exists()]
+    with cluster.connected(address):
+        stop.listen()
+        demand = cluster.demand_of([], per_gpu=1)
+        return follow(due, how, make_console(), lambda each: "done", lambda table: cluster.over_ray(
+            due, how, table, stop, demand
+        )) if due else DONE  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
