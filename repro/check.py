@@ -18,6 +18,11 @@ from repro.papers.spec import Suite
 from repro.records import Folder, Record
 
 OTHERS = ("records", "external", "bench")  # folders in tables/ that are no suite's
+EXAMPLES = (
+    "repro check                             everything that is committed, and the demo where it was trained",
+    "repro check --fresh                     what continuous integration runs after the demo",
+    "repro check --claims --suite camvid     the papers' claims: holds, does not hold, undecided",
+)
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OSError)  # what damaged files lead to
 
 
@@ -36,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    parser = Parser(prog="repro.check", description=__doc__)
+    parser = Parser(prog="repro.check", description=__doc__, examples=EXAMPLES)
     parser.add_argument("--suite", help="only this suite; default: everything that is committed, and the demo")
     parser.add_argument("--fresh", action="store_true", help="fail where no demo was trained in this checkout")
     parser.add_argument("--claims", action="store_true", help="only judge the papers' claims, and leave with 0")

@@ -8,12 +8,14 @@ import torch
 from rich.console import Console
 
 from repro import machine
+from repro.compare import home_of
 from repro.losses import make_loss
 from repro.networks import build
 from repro.papers.spec import Suite
 from repro.plan import Job, Run
 from repro.progress import duration
 from repro.runner import Setting, open_lists
+from repro.suite import short
 from repro.training import AUTOCAST, make_optimiser, normalise, steps_per_epoch
 
 CONTEXT_BYTES = 2**30  # what a process holds of a card besides its tensors: the driver's context and the libraries
@@ -136,7 +138,12 @@ def announce(suite: Suite, expected: Estimate, setting: Setting, console: Consol
         )
     console.print(
         f"{len(expected.seconds)} runs to train, about {duration(seconds)} on {expected.device} "
-        f"(measured on a few steps of {expected.networks} networks), up to {expected.disk_gib:.1f} GiB of disk in "
-        f"{setting.runs.name}/, {expected.need_bytes / 2**30:.1f} GiB of memory.",
+        f"(measured on a few steps of {expected.networks} networks), {expected.need_bytes / 2**30:.1f} GiB of memory.",
+        markup=False,
+    )
+    home = home_of(suite)
+    console.print(
+        f"They write weights and curves to {short(setting.runs)}, up to {expected.disk_gib:.1f} GiB; records to "
+        f"{short(home.records)}, tables to {short(home.tables)}, figures to {short(home.figures)}.",
         markup=False,
     )

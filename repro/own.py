@@ -24,6 +24,11 @@ SCORES = {  # of two classes, of more
     True: ("jaccard", "dice", "accuracy", "sensitivity", "specificity"),
     False: ("miou", "pixel_accuracy"),
 }
+EXAMPLES = (
+    "repro own --images photos --labels masks --classes classes.txt --recipe paper2 --network unet",
+    "repro own --images photos --labels masks --classes classes.txt --network fcn --network pspnet --epochs 20",
+    "repro own --images photos --labels masks --classes classes.txt --group '^(patient\\d+)_'",
+)
 STRIDE = 32  # a crop's sides are multiples of it
 
 
@@ -34,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def make_parser() -> Parser:
     """Return the parser of `./run_all.sh own`."""
-    parser = Parser(prog="repro.own", description=__doc__)
+    parser = Parser(prog="repro.own", description=__doc__, examples=EXAMPLES)
     add = parser.add_argument
     add("--images", type=Path, required=True, metavar="DIR", help="8-bit RGB pictures, in subfolders or not")
     add("--labels", type=Path, required=True, metavar="DIR", help="labels of the same names; a.jpg, a_mask.png")

@@ -167,6 +167,9 @@ def _plain(value: object) -> str:
     return str(value)
 
 
+EXAMPLES = ("repro pages     after a change of the declarations or the records",)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     return run(_main, arguments, "repro.pages")
@@ -174,7 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(arguments: Sequence[str] | None) -> int:
     what = "Rewrite the generated pages in docs/: one a paper, and one of what was found."
-    Parser(prog="repro.pages", description=what).parse_args(arguments)
+    Parser(prog="repro.pages", description=what, examples=EXAMPLES).parse_args(arguments)
     for path, data in files().items():
         path.parent.mkdir(exist_ok=True)
         write_atomically(path, data)

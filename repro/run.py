@@ -8,6 +8,7 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from repro import plan
@@ -15,11 +16,18 @@ from repro.command import DONE, STOPPED, Parser, Stop
 from repro.command import run as run_command
 from repro.compare import SEEDS
 from repro.data import DATASETS, find_root, search_folders
+from repro.dry_run import describe_plan
 from repro.papers.spec import Suite
-from repro.papers.suites import SUITES
+from repro.papers.suites import REPRODUCTION, SUITES
 from repro.parallel import Processes, from_environment, silent_others, together
-from repro.suite import Order, is_done, jobs_of, lock, work
+from repro.suite import Order, lock, work
 
+EXAMPLES = (
+    "./run_all.sh                                               the demo: no data needed",
+    "./run_all.sh camvid --data DIR --dry-run                   the plan: runs, steps, time, memory",
+    "./run_all.sh camvid --data DIR --only 'paper1_table1/*'    some cells; the same call goes on",
+    "./run_all.sh camvid --epochs 4 --limit 96                  a reduced suite, camvid-e4-n96",
+)
 EXIT_CODES = """exit codes: 0 done; 1 a run failed; 2 bad input, nothing written; 3 another
 process is at a run; 75 stopped by a time limit or a signal, the same call goes on where it was"""
 
@@ -35,7 +43,7 @@ def make_parser() -> Parser:
     parser = Parser(
         prog="run_all.sh",
         description=f"{__doc__} `./run_all.sh test` runs the tests instead.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        examples=EXAMPLES,
         epilog=EXIT_CODES,
         add_help=False,
     )
@@ -97,23 +105,23 @@ def _main(arguments: Sequence[str] | None) -> int:
     if options.cache:
         os.environ["REPRO_CACHE"] = options.cache
     stop = Stop(time.monotonic() + options.time_limit if options.time_limit else None, at_once=processes.size == 1)
-    suites = _suites(options)
+    legs = _legs(options, order)
     if options.dry_run:
-        print("\n".join(describe_plan(suite, order) for suite in suites))
+        print("\n".join(describe_plan(suite, order) for suite, order in legs))
         return DONE
     from repro.progress import make_console
 
     console = make_console(quiet=options.quiet or not processes.leads)
-    code = together(processes, options.device, lambda: _work(suites, order, console, stop))
+    code = together(processes, options.device, lambda: _work(legs, console, stop))
     if options.lock and code == DONE:
-        print(lock(suites[0]))
+        print(lock(legs[0][0]))
     return code
 
 
-def _work(suites: Sequence[Suite], order: Order, console, stop: Stop) -> int:
+def _work(legs: Sequence[tuple[Suite, Order]], console, stop: Stop) -> int:
     """Work at one suite after another until one is stopped; return the worst exit code."""
     code = DONE
-    for suite in suites:
+    for suite, order in legs:
         code = max(code, work(suite, order, console, stop))
         if code == STOPPED:
             break
@@ -160,6 +168,27 @@ def _check_lock(options: argparse.Namespace) -> None:
         raise ValueError(f"--lock locks the demo as a whole; leave out --{partial[0]}")
 
 
+def _legs(options: argparse.Namespace, order: Order) -> list[tuple[Suite, Order]]:
+    """What is to be done, one after another; ValueError where data are missing."""
+    if options.suite != "reproduction":
+        return [(suite, order) for suite in _suites(options)]
+    if options.only != "*" or options.ablations:
+        raise ValueError("reproduction says itself which cells it does; name a suite to use --only or --ablations")
+    suites = [(_reduced(plan.suite(leg.suite), options), leg) for leg in REPRODUCTION]
+    missing = {suite.name: missing_data(suite, options.data) for suite, _ in suites}
+    if all(missing.values()):
+        raise ValueError(next(iter(missing.values()))[0])
+    return [
+        (suite, replace(order, only=leg.only, ablations=leg.ablations, go_on=True))
+        for suite, leg in suites
+        if not missing[suite.name]
+    ]
+
+
+def _reduced(suite: Suite, options: argparse.Namespace) -> Suite:
+    return plan.reduced(suite, options.epochs or suite.epochs, options.limit or suite.limit)
+
+
 def _suites(options: argparse.Namespace) -> list[Suite]:
     """The suites that were asked for, reduced as asked; ValueError where data are missing."""
     if options.suite == "all":
@@ -170,9 +199,7 @@ def _suites(options: argparse.Namespace) -> list[Suite]:
         for sentence in missing_data(found[0], options.data)[:1]:
             if not options.dry_run:
                 raise ValueError(sentence)
-    if options.epochs or options.limit:
-        found = [plan.reduced(suite, options.epochs or suite.epochs, options.limit or suite.limit) for suite in found]
-    return found
+    return [_reduced(suite, options) for suite in found]
 
 
 def _matches(suite: Suite, options: argparse.Namespace) -> bool:
@@ -201,6 +228,7 @@ def describe_suites(data: Sequence[str]) -> str:
         for name in dict.fromkeys(name for stand in suite.data.values() for name in (stand.train, stand.test)):
             lines.append(f"  {'':14}  {name}: {_found(name, data)}")
     lines.append("  all           every suite above whose data are found")
+    lines.append("  reproduction  what open data can say of both papers, most valuable first, from where records stand")
     return "\n".join(lines)
 
 
@@ -213,19 +241,6 @@ def _found(name: str, data: Sequence[str]) -> str:
         return f"found in {find_root(name, search_folders(name, data))}"
     except ValueError:
         return "not found"
-
-
-def describe_plan(suite: Suite, order: Order) -> str:
-    """Return the plan as text: a line a run, due or done."""
-    jobs = jobs_of(suite, order)
-    lines = [f"{suite.name}: {suite.title}; {len(jobs)} runs, in this order"]
-    for job in jobs:
-        recipe = job.run.recipe
-        steps = f"{recipe.epochs} epochs, batch {recipe.batch}" if job.run.trained else "evaluated only"
-        state = "done" if is_done(suite, job) else "due "
-        lines.append(f"  {state}  {job.run.id}  seed {job.run.seed}  {job.cells[0]:44} {steps}")
-        lines += [f"  {'':26}  also {cell}" for cell in job.cells[1:]]
-    return "\n".join(lines)
 
 
 def _match(text: str, pattern: str, kind: str) -> re.Match:

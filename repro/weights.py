@@ -18,6 +18,10 @@ from repro.command import Parser, run
 from repro.models.encoders import address, fetched_file, sha256, weights_folder
 
 PROG = "repro.weights"
+EXAMPLES = (
+    "repro weights fetch resnet50     from the address that smp or timm publishes it at",
+    "repro weights list               what is on this machine",
+)
 
 
 def fetch(name: str) -> Path:
@@ -56,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _weights(arguments: Sequence[str] | None) -> int:
     """Fetch or list, as the arguments say."""
-    parser = Parser(prog=PROG, description="Encoders' ImageNet weights.")
+    parser = Parser(prog=PROG, description="Encoders' ImageNet weights.", examples=EXAMPLES)
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("fetch", help="download an encoder's weights").add_argument("name", help="resnet50, tu-...")
     verbs.add_parser("list", help="show what is in the weights folder")

@@ -22,6 +22,7 @@ DI/F1: of one foreground class; mIoU and mDice: means over classes), in per cent
 rounding of its own last digit (rounded, not cut off). Columns of several data sets are told apart by the heading over
 or in them.
 
+examples:
   python -m repro.audit paper2
   python -m repro.audit table.csv --set chasedb1 --region field_of_view
   python -m repro.audit table.tex --prevalence 0.19

@@ -13,6 +13,11 @@ from repro.files import write_atomically
 
 ROOT = Path(__file__).resolve().parents[2]
 
+EXAMPLES = (
+    "repro bench data             one row: reading pairs",
+    "repro bench data --write     also tables/bench/data.csv",
+)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
@@ -20,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    parser = Parser(prog="repro.bench", description=__doc__)
+    parser = Parser(prog="repro.bench", description=__doc__, examples=EXAMPLES)
     cheap = ", ".join(check_rows([]))
     parser.add_argument("rows", metavar="ROW", nargs="*", help=f"{', '.join(ROWS)}; default: {cheap}")
     parser.add_argument("--write", action="store_true", help="also write tables/bench/ROW.csv")

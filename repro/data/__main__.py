@@ -17,6 +17,13 @@ from repro.data import DATASETS, dataset_class, find_root, open_dataset, search_
 from repro.data.verify import SHOWN, Report, compare_manifest, verify, write_manifest
 from repro.files import write_atomically
 
+EXAMPLES = (
+    "repro data list --data DIR                       what is found where",
+    "repro data fetch chasedb1 --to DIR               download it, or say where to get it",
+    "repro data verify chasedb1 --data DIR            read every file and compare it",
+    "repro data prepare cityscapes --data DIR         decode once, map ever after",
+    "repro data toy isic2018 DIR                      generated data in that layout",
+)
 FOUND_WRONG = 1
 
 
@@ -26,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    parser = Parser(prog="repro.data", description=__doc__)
+    parser = Parser(prog="repro.data", description=__doc__, examples=EXAMPLES)
     verbs = parser.add_subparsers(dest="verb", required=True, parser_class=Parser)
     listing = verbs.add_parser("list", help="what is found where, with counts")
     verifying = verbs.add_parser(

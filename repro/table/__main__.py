@@ -10,6 +10,13 @@ from repro.papers.spec import FactTable
 from repro.table import FORMATS, render
 
 COLUMNS = ("paper", "all", "cost")
+EXAMPLES = (
+    "repro table paper1_table1                         reported, measured, verdict",
+    "repro table paper1_table1 --suite camvid          with the numbers of another suite",
+    "repro table paper2_table3 --columns all --format md",
+    "repro table paper1_table1 --columns cost          parameters, GFLOP, time, memory",
+    "repro table --all                                 rewrite every view from its records",
+)
 _COLUMNS_HELP = "as printed, all declared ones, or what each system costs"
 
 
@@ -19,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    parser = Parser(prog="repro.table", description=__doc__)
+    parser = Parser(prog="repro.table", description=__doc__, examples=EXAMPLES)
     parser.add_argument("id", nargs="?", help="a table or figure, e.g. paper1_table1")
     parser.add_argument("--all", action="store_true", help="rewrite every view of every suite with committed records")
     parser.add_argument("--suite", help="whose numbers; default: the papers' own data")
