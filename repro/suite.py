@@ -26,6 +26,7 @@ class Order:
         only: glob of table/row.
         seeds: None for the suite's own.
         ablations: our own ablations too.
+        go_on: a run is done, too, where a record of this kind of machine is published.
         data: what `--data` said.
         device: "auto", "cuda" or "cpu".
         workers: loader processes; None for the device's default.
@@ -42,6 +43,7 @@ class Order:
     only: str = "*"
     seeds: tuple[int, ...] | None = None
     ablations: bool = False
+    go_on: bool = False
     data: tuple[str, ...] = ()
     device: str = "auto"
     workers: int | None = None
@@ -80,7 +82,7 @@ def is_done(suite: Suite, job: Job, root: Path = records.ROOT) -> bool:
 def work(suite: Suite, order: Order, console, stop: Stop) -> int:
     """Do a suite's due runs, publish the records, rewrite the views; return the exit code."""
     jobs = jobs_of(suite, order)
-    due_ids = order.processes.first(lambda: [job.run.id for job in jobs if not is_done(suite, job)])
+    due_ids = order.processes.first(lambda: _due(suite, order, jobs))
     due = [job for job in jobs if job.run.id in due_ids]
     if order.processes.leads:
         _clear_leftovers(runs_folder(suite) / job.run.id for job in jobs if job not in due)
@@ -96,6 +98,23 @@ def work(suite: Suite, order: Order, console, stop: Stop) -> int:
     where = f"tables in {short(target.tables)}, figures in {short(target.figures)}"
     console.print(f"{count} records; {where}.", markup=False)
     return code
+
+
+def _due(suite: Suite, order: Order, jobs: Sequence[Job]) -> list[str]:
+    """The ids of the runs that are still to be done."""
+    there = published(suite, _kind_here(order)) if order.go_on else ()
+    return [job.run.id for job in jobs if not is_done(suite, job) and job.run.id not in there]
+
+
+def published(suite: Suite, kind: str, root: Path = records.ROOT) -> set[str]:
+    """Return the ids of the runs of which a record of a kind of machine is published."""
+    return {record.id for record in records.every(home_of(suite, root).records) if record.kind == kind}
+
+
+def _kind_here(order: Order) -> str:
+    from repro.machine import kind, pick_device  # torch takes seconds to import
+
+    return kind(pick_device(order.device))
 
 
 def _clear_leftovers(done: Iterable[Path]) -> None:

@@ -47,6 +47,15 @@ def test_a_job_is_done_when_its_record_is_there(tmp_path: Path):
     assert not suite.is_done(CAMVID, job, tmp_path)
 
 
+def test_going_on_counts_the_published_records_of_this_kind_of_machine_alone(tmp_path: Path):
+    jobs = suite.jobs_of(CAMVID, Order(only=FEW, seeds=(0,)))
+    folder = compare.home_of(CAMVID, tmp_path)
+    publish(folder, tmp_path / "elsewhere", jobs[0].run, matrix(0.5))
+    publish(folder, tmp_path / "elsewhere", jobs[1].run, matrix(0.5), kind="nvidia-h200-torch2.11")
+    assert suite.published(CAMVID, KIND, tmp_path) == {jobs[0].run.id}
+    assert suite.published(CAMVID, "nvidia-h200-torch2.11", tmp_path) == {jobs[1].run.id}
+
+
 def test_finished_runs_are_published_and_unfinished_ones_not(tmp_path: Path):
     jobs = suite.jobs_of(CAMVID, Order(only=FEW, seeds=(0,)))
     write_run(tmp_path / "runs", jobs[0].run, matrix(0.5))

@@ -315,3 +315,12 @@ class Suite:
     limit: int | None = None  # set by --limit, likewise: so many training images, spread evenly over the list
     toy: bool = False  # generated data: nothing is judged and nothing is published
     why: str = ""  # the reason for what is replaced, one sentence
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leg:
+    """A part of the reproduction: some cells of a suite."""
+
+    suite: str  # reduced ones too: "isic2017_256-e30"
+    only: str  # glob of "table/row"
+    ablations: bool = False

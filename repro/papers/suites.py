@@ -1,6 +1,6 @@
 """Which data stand behind the papers' tables in each suite, and what is replaced because they cannot give it."""
 
-from repro.papers.spec import Stand, Suite
+from repro.papers.spec import Leg, Stand, Suite
 
 _CITYSCAPES = Stand(train="cityscapes", test="cityscapes", name="Cityscapes", own=True)
 _ISIC2017 = Stand(train="isic2017", test="isic2017", name="ISIC 2017", own=True)
@@ -105,6 +105,15 @@ PH2 = Suite(name="ph2", title="PH2, as in paper 2", data={"ph2": _PH2}, seeds=_T
 DRIVE = Suite(name="drive", title="DRIVE, as in paper 2", data={"drive": _DRIVE}, seeds=_SIX)
 CHASEDB1 = Suite(name="chasedb1", title="CHASE_DB1, as in paper 2", data={"chasedb1": _CHASEDB1}, seeds=_SIX)
 
+CHASEDB1_960 = Suite(
+    name="chasedb1_960",
+    title="CHASE_DB1 near its original resolution",
+    data={"chasedb1": _CHASEDB1},
+    changes={"size": (960, 960)},
+    seeds=_THREE,
+    why="At 448x448 the thinnest vessels of the 999x960 images are lost; 960x960 is their height, a multiple of 32.",
+)
+
 ISIC2017_256 = Suite(
     name="isic2017_256",
     title="ISIC 2017 at 256x256, in place of paper 2's skin data",
@@ -124,5 +133,18 @@ SUITES: dict[str, Suite] = {
     "ph2": PH2,
     "drive": DRIVE,
     "chasedb1": CHASEDB1,
+    "chasedb1_960": CHASEDB1_960,
     "isic2017_256": ISIC2017_256,
 }
+
+# What can be reproduced on data that anyone may have, most valuable first: what a GPU lent for minutes should do next.
+REPRODUCTION = (
+    Leg(suite="chasedb1", only="paper2_table3/*"),
+    Leg(suite="chasedb1_960", only="paper2_table3/*"),
+    Leg(suite="isic2017_256", only="paper2_figure1/*"),
+    Leg(suite="isic2017_256", only="paper2_figure2/*"),
+    Leg(suite="camvid", only="paper1_table1/*"),
+    Leg(suite="camvid", only="paper1_table2/*"),
+    Leg(suite="camvid", only="paper1_ablation/*", ablations=True),
+    Leg(suite="isic2017_256-e30", only="paper2_figure[45]/*"),
+)
