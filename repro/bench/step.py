@@ -195,10 +195,10 @@ def waiting(
             select=lambda _: (0.0, 0.0), recipe=dataclasses.replace(recipe, epochs=10**6), seed=0, folder=folder,
             device=device, identity={}, workers=workers,
         )  # fmt: skip
-        batches = iter(trainer._loader())
-        (fed,) = in_turn(
-            {"fed": lambda _: trainer._step(*next(batches))}, clock=synchronised(device), rounds=rounds, calls=5
-        )
+        with trainer._batches() as batches:
+            (fed,) = in_turn(
+                {"fed": lambda _: trainer._step(*next(batches))}, clock=synchronised(device), rounds=rounds, calls=5
+            )
     share = f"it waits {100 * waiting_share(fed, resident):.1f} % of that"
     return (f"from files with {workers} workers a step takes {1e3 * fed.median:.2f} ms: {share}",)
 

@@ -3,7 +3,7 @@
 from repro.runner.lists import Lists, check_data, label_counts, open_lists, spread
 from repro.runner.perform import make_network, make_run_loss, make_trainer, perform, prepare_torch
 from repro.runner.record import note_failure
-from repro.runner.setting import Busy, Setting, is_done, locked, run_folder
+from repro.runner.setting import Busy, Setting, is_done, is_exact, locked, run_folder
 
 __all__ = [
     "Busy",
@@ -11,6 +11,7 @@ __all__ = [
     "Setting",
     "check_data",
     "is_done",
+    "is_exact",
     "label_counts",
     "locked",
     "make_network",

@@ -16,7 +16,7 @@ from repro.models.cost import cost_and_structure
 from repro.parallel import Processes
 from repro.plan import Run, Split
 from repro.runner.lists import Lists, label_counts
-from repro.runner.setting import Setting, run_folder
+from repro.runner.setting import Setting, is_exact, run_folder
 from repro.training import Interrupted, Progress, Trained, read_log
 
 
@@ -52,8 +52,7 @@ def make_record(
             "clean": clean,
             "machines": machines,
             "kind": machine.kind(setting.device),
-            "exact": (setting.device.type == "cpu" or setting.deterministic)
-            and not any("processes" in each for each in machines),  # sums over processes round elsewhere
+            "exact": is_exact(setting) and not any("processes" in each for each in machines),  # they round elsewhere
             "peak_memory_bytes": machine.peak_memory_bytes(setting.device),
         },
     }  # fmt: skip

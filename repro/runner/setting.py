@@ -51,6 +51,11 @@ def run_folder(setting: Setting, run: Run) -> Path:
     return setting.runs / run.id
 
 
+def is_exact(setting: Setting) -> bool:
+    """Whether the same run on the same machine gives the same bits: on a GPU only where that was asked for."""
+    return setting.device.type == "cpu" or setting.deterministic
+
+
 def is_done(setting: Setting, run: Run) -> bool:
     """Whether this checkout has finished the run: its record is there, written last."""
     return (run_folder(setting, run) / "record.json").exists()

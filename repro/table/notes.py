@@ -39,7 +39,16 @@ def notes_of(comparison: Comparison) -> Notes:
     table, paper = comparison.table, plan.paper_of(comparison.table.id)
     rows, choices = _deviations(table, paper)
     cells, findings = _audit(comparison, paper)
-    return Notes(rows, cells, (*findings, *choices), tuple(_references(comparison, paper)))
+    return Notes(rows, cells, (*findings, *choices, *_left_out(comparison)), tuple(_references(comparison, paper)))
+
+
+def _left_out(comparison: Comparison) -> Iterator[str]:
+    """A line for each run that went on without some of its steps."""
+    findings = [finding for row in comparison.rows for finding in row]
+    behind = {record.id: (finding.row, record) for finding in findings for record in finding.records}
+    for id, (row, record) in behind.items():
+        if steps := (record.data["training"] or {}).get("skipped_steps"):
+            yield f"{row.name}: {len(steps)} steps of run {id} were left out, their loss or gradient was not finite"
 
 
 def _deviations(table: Table, paper: Paper) -> tuple[dict[str, str], list[str]]:

@@ -8,7 +8,7 @@ import torch
 
 from repro.papers.spec import Recipe
 
-LOADER_SECONDS = 300  # a loader process that gives no batch for so long hangs: reading one takes a second at worst
+GOES_ON = "The same call goes on from the last checkpoint"
 
 
 class Failed(ValueError):
@@ -49,13 +49,13 @@ def _sentence(error: Exception, recipe: Recipe, device: torch.device) -> str:
         return out_of_memory(recipe, device)
     if "timed out after" in said and "DataLoader" in said:
         return (
-            f"a loader process gave no batch for {LOADER_SECONDS} s: the disk hangs, or the process does. The same "
-            "call goes on from the last checkpoint; --workers 0 reads in the process that trains"
+            f"a loader process gave no batch for {re.search('after ([0-9]+)', said)[1]} s: the disk hangs, or the "
+            f"process does. {GOES_ON}; --workers 0 reads in the process that trains"
         )
     if re.search(r"DataLoader worker \(pid.*\) (is killed|exited)", said):
         return (
-            f"a loader process died ({' '.join(said.split())[:120]}). The same call goes on from the last checkpoint; "
-            "fewer --workers take less memory, 0 takes no process"
+            f"a loader process died ({' '.join(said.split('.')[0].split())}). {GOES_ON}; fewer --workers take less "
+            "memory, and 0 takes no process"
         )
     if "does not have a deterministic implementation" in said:
         return f"{said.split()[0]} has no deterministic kernel, and --deterministic asks for one; leave it out"

@@ -3,20 +3,21 @@
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from repro import checkpoint
 from repro.losses import Loss, Totals
 from repro.papers.spec import Recipe
 from repro.parallel import ALONE, Processes
 from repro.parallel.batch_norm import synchronised
-from repro.training.failures import LOADER_SECONDS
+from repro.training.loading import loading
 from repro.training.log import append_point, cut_log, read_log
 from repro.training.saving import Saver
 from repro.training.state import Events, Interrupted, NonFinite, Progress, Trained, difference
@@ -24,14 +25,6 @@ from repro.training.step import AUTOCAST, all_finite, copy_weights, evaluating, 
 from repro.training.stream import Stream, batch_at, learning_rate, steps_per_epoch
 
 INTERVAL = 20  # steps between two readings of the device: curve points, the non-finite flag
-
-
-def _start_worker(_: int) -> None:
-    """One thread a loader worker: OpenCV's own pool deadlocks or swamps the processor."""
-    import cv2
-
-    cv2.setNumThreads(0)
-    torch.set_num_threads(1)
 
 
 @dataclass
@@ -97,17 +90,17 @@ class Trainer:
         self._restore()
         self.network.train()
         self._begin_epoch()
-        with synchronised(self.network, self.processes, self.device), self.saver:
-            self._train()
+        if not self.progress.finished:
+            together = synchronised(self.network, self.processes, self.device)
+            with together, self.saver, self._batches() as batches:
+                self._train(batches)
         return Trained(self.progress, self.selected, read_log(self.log))
 
-    def _train(self) -> None:
+    def _train(self, batches: Iterator) -> None:
         """Steps, each with what follows from it, until the training is over."""
-        if self.progress.finished:
-            return
         started, before = time.monotonic(), self.progress.seconds
         saved_at = started
-        for image, label in self._loader():
+        for image, label in batches:
             self._step(image, label)
             now = time.monotonic()
             self.progress.seconds = before + now - started
@@ -127,19 +120,13 @@ class Trainer:
             if self.progress.finished:
                 return
 
-    def _loader(self) -> DataLoader:
+    def _batches(self) -> AbstractContextManager[Iterator]:
+        """The (image, label) batches of the steps still to be done."""
         stream = Stream(
             start=self.progress.step, total=self.total, n=len(self.samples), batch=self.recipe.batch, seed=self.seed,
             of=[position for part in self.slices for position in part],
         )  # fmt: skip
-        return DataLoader(
-            self.samples,
-            batch_sampler=stream,
-            num_workers=self.workers,
-            pin_memory=self.device.type == "cuda",
-            timeout=LOADER_SECONDS if self.workers else 0,
-            worker_init_fn=_start_worker,
-        )
+        return loading(self.samples, stream, workers=self.workers, pin=self.device.type == "cuda")
 
     def _step(self, image: torch.Tensor, label: torch.Tensor) -> None:
         """One optimiser step on a global batch, in micro-batches whose losses add up."""
