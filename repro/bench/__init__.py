@@ -16,8 +16,9 @@ ROWS: dict[str, str] = {  # row -> the function that measures it
     "step": "repro.bench.step:measure",
     "evaluate": "repro.bench.evaluate:measure",
     "overfit": "repro.bench.overfit:measure",
+    "defects": "repro.bench.defects:measure",
 }
-NAMED_ONLY = {"networks", "overfit", "demo", "tests"}  # they take minutes
+NAMED_ONLY = {"defects", "networks", "overfit", "demo", "tests"}  # they take minutes
 
 Measured = Result | Sheet | Sequence[Result]
 
