@@ -14,6 +14,7 @@ VERBS = {  # verb -> what it does, in the order of a user's first day
     "figure": "draw one figure",
     "report": "write a suite's result as one page to look at, or as a summary in Markdown",
     "check": "check that views follow from records, scores from evidence, and the demo from its lock",
+    "collect": "bring the records of several machines together, or pack them to be sent",
     "audit": "check the arithmetic of a paper's reported numbers",
     "predict": "segment your own images with a trained network",
     "export": "export trained weights: safetensors, ONNX or smp's form, with a model card",

@@ -44,8 +44,11 @@ def _main(arguments: Sequence[str] | None) -> int:
     parser = Parser(prog="repro.check", description=__doc__, examples=EXAMPLES)
     parser.add_argument("--suite", help="only this suite; default: everything that is committed, and the demo")
     parser.add_argument("--fresh", action="store_true", help="fail where no demo was trained in this checkout")
+    parser.add_argument("--bundle", type=Path, metavar="FILE", help="only judge a bundle of records that came from others")
     parser.add_argument("--claims", action="store_true", help="only judge the papers' claims, and leave with 0")
     options = parser.parse_args(arguments)
+    if options.bundle:
+        return check_bundle(options.bundle)
     if options.claims:
         suite = shown_as(find_suite(options.suite))
         print(claims.as_text(suite, folder_of(suite)), end="")
@@ -58,6 +61,17 @@ def _main(arguments: Sequence[str] | None) -> int:
         print(f"FAILED: {failure}")
     print(f"{report.suites} suites checked: {len(report.failures)} failures, {len(report.notes)} notes.")
     return 1 if report.failures else 0
+
+
+def check_bundle(path: Path) -> int:
+    """Print what is wrong with a bundle before it is published; return the exit code."""
+    from repro import bundle
+
+    verdict = bundle.judge(path)
+    for fault in verdict.faults:
+        print(f"FAILED: {fault}")
+    print(f"{path}: {verdict.records} records checked: {len(verdict.faults)} failures.")
+    return 1 if verdict.faults else 0
 
 
 def check_all(suites: Sequence[Suite] | None = None, *, fresh: bool = False, root: Path = records.ROOT) -> Report:
