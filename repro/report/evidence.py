@@ -89,7 +89,7 @@ class Gathered:
             "network": first["run"]["network"],
             "options": plain(first["run"].get("options", {})),
             "recipe": plain(first["run"]["recipe"]) if first["training"] is not None else {},
-            "lists": [list_text(name, each) for name, each in first["lists"].items()],
+            "lists": [list_text(name, first["lists"][name]) for name in ("train", "selection", "report")],
             "classes": first["classes"],
             "evaluations": {},
         }

@@ -53,8 +53,8 @@ def as_markdown(content: Content) -> str:
 
 
 def escaped(value: object) -> str:
-    """Return text that no renderer takes for markup: what Markdown and HTML mean by a character is taken from it."""
-    return value if isinstance(value, Markdown) else re.sub(r"([\\`*_|<>\[\]#])", r"\\\1", str(value))
+    """Return text in one line that no renderer takes for markup."""
+    return value if isinstance(value, Markdown) else re.sub(r"([\\`*_|<>\[\]#])", r"\\\1", " ".join(str(value).split()))
 
 
 def result(exhibit: Exhibit) -> str:
