@@ -84,7 +84,7 @@ def to_safetensors(model, folder: RunFolder, to: Path, size) -> tuple[str, list[
     from repro.trained import KEY, MODEL
 
     state = {name: tensor.contiguous() for name, tensor in model.network.state_dict().items()}
-    save_file(state, to / MODEL, metadata={KEY: model.about.as_json(), "format": "pt"})
+    save_file(state, to / MODEL, metadata={KEY: model.about.as_json()})  # one entry: several have no fixed order
     return USES["safetensors"], []
 
 
