@@ -21,7 +21,7 @@ install_into() {  # $1: folder of a virtual environment
     # Exact versions where they were made (Python 3.11); elsewhere pyproject.toml's ranges, whose goldens skip.
     local pins=()
     if "$1/bin/python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then pins=(-c "$root/constraints.txt"); fi
-    "$1/bin/python" -m pip install --quiet --disable-pip-version-check "${pins[@]}" -e "$root[train,test]" >&2
+    "$1/bin/python" -m pip install -qq --disable-pip-version-check "${pins[@]}" -e "$root[train,test]" >&2
 }
 
 if [ -n "${REPRO_VENV:-}" ]; then

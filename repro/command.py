@@ -84,5 +84,7 @@ class Stop:
 
     def _on_signal(self, number: int, _) -> None:
         if self.signal and self.at_once:
+            for each in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(each, signal.SIG_IGN)  # a third would interrupt the clearing up
             sys.exit(128 + number)
         self.signal = self.signal or signal.Signals(number).name

@@ -77,7 +77,8 @@ class Watch:
             self.first_step = progress.step - 1
         self.rate = (progress.step - self.first_step) * self.batch / max(time.monotonic() - self.started, 1e-9)
         if self.live:
-            facts = f"loss {self.loss:.3f}  best {self.best:.3f}  {self.rate:.1f} images/s"
+            known = [f"{name} {value:.3f}" for name, value in (("loss", self.loss), ("best", self.best)) if value == value]
+            facts = "  ".join([*known, f"{self.rate:.1f} images/s"])
             self.bars.update(self.task, completed=progress.step, facts=facts)
 
     def _point(self, point: dict) -> None:
