@@ -1,11 +1,20 @@
 import copy
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import tiny
 import torch
 from crew import Crew
+from measured import ROOT
 from torch import nn
 
 from repro import checkpoint
@@ -430,3 +439,80 @@ def test_every_number_of_processes_counts_the_same_pixels_in_the_order_of_the_im
                     assert expected is None or array.dtype == expected.dtype
     if histograms:
         assert whole["native whole"].histogram.shape[-1] == BINS
+
+
+# As a user starts them.
+
+CALL = ["-m", "repro.run", "demo", "--epochs", "2", "--only", "paper2_figure4/UNet", "--seeds", "0", "--device", "cpu"]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    for package in ("repro", "baselines"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def start(folder: Path, *command: str) -> subprocess.Popen:
+    environment = {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, *command], cwd=folder, env=environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def torchrun(folder: Path, processes: int, *command: str) -> subprocess.Popen:
+    how = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    return start(folder, *how, *command)
+
+
+def kill_second(launcher: subprocess.Popen, log: Path) -> None:
+    """Kill the second process, as the system does where memory runs out, once a point is in the log."""
+    while not log_has_a_point(log):
+        assert launcher.poll() is None, launcher.communicate()
+        time.sleep(0.05)
+    for child in psutil.Process(launcher.pid).children():
+        if child.environ().get("RANK") == "1":
+            child.send_signal(signal.SIGKILL)
+
+
+def log_has_a_point(folder: Path) -> bool:
+    return any(path.stat().st_size for path in folder.glob("runs/demo-e2/*/log.jsonl"))
+
+
+@pytest.mark.slow
+def test_where_one_is_killed_the_others_end_in_a_sentence_and_another_number_goes_on(checkout: Path):
+    launcher = torchrun(checkout, 2, *CALL)
+    kill_second(launcher, checkout)
+    out, err = launcher.communicate(timeout=120)
+    assert launcher.returncode == 1  # torchrun's own, whatever its processes return
+    assert "run_all.sh: another process of this run ended or hangs; the same call goes on from the last" in err
+    assert "(exitcode: -9) local_rank: 1" in err and "exitcode  : 75" in err
+    assert out.count("2 processes train each run together.") == 1
+    alone = start(checkout, *CALL)
+    _, err = alone.communicate(timeout=120)
+    assert alone.returncode == 0, err
+    (folder,) = (path.parent for path in checkout.glob("runs/demo-e2/*/record.json"))
+    provenance = json.loads((folder / "record.json").read_text())["provenance"]
+    assert [machine.get("processes") for machine in provenance["machines"]] == [2, None]
+    assert provenance["exact"] is False
+    points = read_log(folder / "log.jsonl")
+    assert [point["step"] for point in points] == [10, 20]
+    assert points[1]["seconds"] > points[0]["seconds"]  # it went on, and did not begin anew
+
+
+def test_torchrun_goes_without_what_spreads_runs_and_with_one_process_it_is_none(
+    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    from repro.run import main
+
+    for name, value in {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    for option in (["--jobs", "2"], ["--lock"], ["--per-gpu", "2"]):
+        assert main(["demo", *option]) == 2
+        said = capsys.readouterr()
+        assert said.out == "" and f"{option[0]} does not go with torchrun" in said.err and said.err.count("\n") == 1
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert main(["demo", "--jobs", "2"]) == 2
+    assert capsys.readouterr() == ("", "")  # the first process of the machine says it
