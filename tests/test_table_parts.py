@@ -26,7 +26,7 @@ def test_headers_take_two_lines_before_a_table_is_parted():
     wide = grid("system", "Acc reported on PH2", "Acc measured")
     # 6 + 19 + 12 letters, 2 times 3 between columns, 2 at the ends: 45
     assert [part.headers for part in parts(wide, 45)] == [wide.headers]
-    assert [part.headers for part in parts(wide, 44)] == [("system", "Acc\nreported on PH2", "Acc\nmeasured")]
+    assert [part.headers for part in parts(wide, 44)] == [("system", "Acc\nreported on\nPH2", "Acc\nmeasured")]
 
 
 def test_data_sets_and_readings_stand_once_above_their_part():

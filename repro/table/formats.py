@@ -53,6 +53,7 @@ def _text_table(grid: Grid, part: Part):
         table.add_column(
             Text(header),
             justify="left" if index == 0 or verdicts else "right",
+            vertical="bottom",
             no_wrap=not verdicts,
             max_width=VERDICTS if verdicts else None,
         )

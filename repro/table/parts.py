@@ -14,7 +14,7 @@ VERDICTS = 40  # characters after which a row's verdicts go on in the next line
 
 @dataclass(frozen=True)
 class Part:
-    """Some columns of a grid: their indices, the first one always among them, and headers of one or two lines."""
+    """Some columns of a grid: their indices, the first one always among them, and headers of one to three lines."""
 
     caption: str
     columns: tuple[int, ...]
@@ -29,12 +29,12 @@ class Part:
 def parts(grid: Grid, width: int) -> list[Part]:
     """Return the grid's columns in as few parts as fit into `width` characters, in their order.
 
-    Whole if it fits, with headers of one line or else of two. Otherwise a part begins with each data set or reading
+    Whole if it fits, with headers of one line or else of several. Otherwise a part begins with each data set or reading
     that columns' names share, and says it once, above. What is said of one column (reported, measured) is never parted,
     so that such a group may be wider than `width`.
     """
     everything = tuple(range(len(grid.headers)))
-    for headers in (grid.headers, tuple(map(_two_lines, grid.headers))):
+    for headers in (grid.headers, tuple(map(_stacked, grid.headers))):
         whole = Part("", everything, headers)
         if whole.width(grid) <= width:
             return [whole]
@@ -59,7 +59,7 @@ def _part(grid: Grid, columns: tuple[int, ...]) -> Part:
     shown = [grid.headers[index].removeprefix(f"{of} ") for index in columns]
     shown = [header.replace(f", {reading}", "") if reading else header for header in shown]
     caption = ", ".join(filter(None, (of, reading)))
-    return Part(caption, (0, *columns), (grid.headers[0], *map(_two_lines, shown)))
+    return Part(caption, (0, *columns), (grid.headers[0], *map(_stacked, shown)))
 
 
 def _shared(grid: Grid, name: str) -> tuple[str, str]:
@@ -78,9 +78,9 @@ def _name(header: str) -> str:
     return match[1] if match else header
 
 
-def _two_lines(header: str) -> str:
+def _stacked(header: str) -> str:
     match = _KIND.fullmatch(header)
-    return f"{match[1]}\n{match[2]}" if match else header
+    return "\n".join([match[1], *match[2].replace(" on ", " on\n").split("\n")]) if match else header
 
 
 def _width(grid: Grid, index: int, header: str) -> int:
