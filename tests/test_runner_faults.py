@@ -1,7 +1,10 @@
 """Faults under a whole run: what a kill leaves, what its record says."""
 
 import json
+import os
+import signal
 import sys
+import time
 from dataclasses import replace
 
 import pytest
@@ -11,7 +14,7 @@ import torch
 
 from repro.data import DATASETS
 from repro.plan import Run, Split
-from repro.runner import Setting, is_exact, perform
+from repro.runner import Setting, is_exact, locked, perform
 from repro.training import Events
 
 PERFORM = sys.modules["repro.runner.perform"]  # the package's name of it is the function
@@ -68,3 +71,27 @@ def test_on_a_gpu_a_record_is_exact_only_where_that_was_asked_for(setting):
     assert is_exact(setting)
     assert not is_exact(replace(setting, device=Device()))
     assert is_exact(replace(setting, device=Device(), deterministic=True))
+
+
+def test_a_forked_loader_process_does_not_hold_the_lock_of_its_killed_parent(tmp_path):
+    def hold():  # a process that locks the folder, forks a child that stays, and is killed
+        lock = locked(tmp_path)
+        lock.__enter__()
+        child = os.fork()
+        if child == 0:
+            time.sleep(60)
+            os._exit(0)
+        os.write(writing, f"{child}\n".encode())
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    reading, writing = os.pipe()
+    parent = os.fork()
+    if parent == 0:
+        hold()
+    child = int(os.read(reading, 20))
+    assert os.waitstatus_to_exitcode(os.waitpid(parent, 0)[1]) == -signal.SIGKILL
+    try:
+        with locked(tmp_path):
+            os.kill(child, 0)  # it is still there
+    finally:
+        os.kill(child, signal.SIGKILL)

@@ -175,7 +175,9 @@ def prepare_torch(setting: Setting) -> None:
     """Set what the process has to agree on before the first tensor: no kernel is ever chosen by timing."""
     if setting.deterministic:
         os.environ.setdefault(*WORKSPACE)
-    torch.use_deterministic_algorithms(setting.deterministic and setting.device.type == "cuda")
+    strict = setting.deterministic and setting.device.type == "cuda"
+    if strict != torch.are_deterministic_algorithms_enabled():  # to set it at all imports the compiler: two seconds
+        torch.use_deterministic_algorithms(strict)
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = setting.deterministic
     forget_peak_memory(setting.device)

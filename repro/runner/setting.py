@@ -1,11 +1,13 @@
 """Where and how runs are made, and the folder each lives in."""
 
 import fcntl
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import torch
 
@@ -61,6 +63,11 @@ def is_done(setting: Setting, run: Run) -> bool:
     return (run_folder(setting, run) / "record.json").exists()
 
 
+_held: set[IO] = set()  # the locks of this process
+# A forked loader process lives some seconds longer than its killed parent; it must not hold the lock that long.
+os.register_at_fork(after_in_child=lambda: [file.close() for file in _held])
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold a run's folder for one writer; the system frees it however the process ends.
@@ -74,7 +81,11 @@ def locked(folder: Path) -> Iterator[None]:
             time.sleep(0.05)  # `repro runs` holds it for the moment of a look
             if not _taken(file):
                 raise Busy(f"{folder}: another process is training this run")
-        yield
+        _held.add(file)
+        try:
+            yield
+        finally:
+            _held.discard(file)
 
 
 def _taken(file) -> bool:
