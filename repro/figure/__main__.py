@@ -8,6 +8,12 @@ from repro import plan
 from repro.command import Parser, run
 from repro.compare import find_suite, folder_of, home_of, shown_as
 from repro.files import write_atomically
+from repro.papers.spec import Suite
+
+EXAMPLES = (
+    "repro figure paper1_figure2                            PNG, SVG and the CSV behind them",
+    "repro figure paper1_figure2 --suite demo --to plots    of another suite, into another folder",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -16,24 +22,52 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    parser = Parser(prog="repro.figure", description=__doc__)
-    parser.add_argument("id", help="a figure, e.g. paper1_figure2")
+    parser = Parser(prog="repro.figure", description=__doc__, examples=EXAMPLES)
+    parser.add_argument("id", help="a figure, e.g. paper1_figure2, or a table's: paper1_table1_confusion, _agreement, "
+                        "_panels (the first four images), _worst (each system's three worst)")  # fmt: skip
     parser.add_argument("--suite", help="whose records; default: the papers' own data")
-    parser.add_argument("--to", type=Path, metavar="DIR", help="where; default: the suite's figures folder")
+    parser.add_argument("--to", type=Path, metavar="DIR", help="where; default: the suite's figures folder; of a "
+                        "table's figures runs/figures/")  # fmt: skip
+    parser.add_argument("--data", action="append", default=[], metavar="DIR", help="where the images of panels are")
     options = parser.parse_args(arguments)
+    suite = shown_as(find_suite(options.suite))
+    if options.id not in plan.exhibits() and options.id.rpartition("_")[0] in plan.exhibits():
+        return _derived(options, suite)
     figure = plan.exhibit(options.id)
     if not plan.is_figure(figure):
         raise ValueError(f"{options.id} is a table; see it with python -m repro.table {options.id}")
-    suite = shown_as(find_suite(options.suite))
     from repro.figure import files_of  # matplotlib takes half a second
 
     target = options.to or home_of(suite).figures  # never a lock's
-    files = files_of(figure, suite, folder_of(suite))
+    _write(target, figure.id, files_of(figure, suite, folder_of(suite)))
+    return 0
+
+
+def _derived(options, suite: Suite) -> int:
+    """Draw a figure that no paper prints, of one of its tables."""
+    from repro.figure import derived
+
+    found = derived.of_id(options.id)
+    if found is None:
+        endings = ", ".join(f"_{ending} ({what})" for ending, what in derived.ENDINGS.items())
+        raise ValueError(f"there is no figure {options.id!r}; of a table there is {endings}")
+    table, ending = found
+    if not plan.stands(table, suite):
+        raise ValueError(f"suite {suite.name} has no data for {table.id}; it has {', '.join(plan.tables_of(suite))}")
+    target = options.to or derived.home_of(suite)
+    derived.check_target(table, ending, suite, target)
+    runs = derived.runs_of(suite)
+    _write(
+        target, table.id, derived.files_of(table, ending, suite, folder_of(suite), runs=runs, options=options.data)
+    )
+    return 0
+
+
+def _write(target: Path, name: str, files: dict[str, bytes]) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for ending, data in files.items():
-        write_atomically(target / f"{figure.id}{ending}", data)
-        print(target / f"{figure.id}{ending}")
-    return 0
+        write_atomically(target / f"{name}{ending}", data)
+        print(target / f"{name}{ending}")
 
 
 if __name__ == "__main__":

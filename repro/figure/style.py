@@ -65,9 +65,9 @@ def as_svg(figure: Canvas) -> bytes:
     return buffer.getvalue()
 
 
-def headline(figure: Canvas, title: str) -> None:
-    """Put a title over a figure, in as many lines as it needs."""
-    text = "\n".join(textwrap.wrap(title, width=int(12.5 * figure.get_figwidth())))
+def headline(figure: Canvas, title: str, *, letters: float = 12.5) -> None:
+    """Put a title over a figure, in as many lines as it needs; `letters` go into an inch."""
+    text = "\n".join(textwrap.wrap(title, width=int(letters * figure.get_figwidth())))
     figure.suptitle(text, x=0.01, ha="left", fontsize=10, fontweight="bold")
 
 

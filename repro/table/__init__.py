@@ -4,12 +4,15 @@ from repro.compare import compare
 from repro.papers.spec import FactTable, Suite, Table
 from repro.plan import headline_columns
 from repro.records import Folder
+from repro.table.classes import classes_grid, confusion_grid
 from repro.table.cost import cost_grid
 from repro.table.facts import facts_grid
 from repro.table.formats import FORMATS, as_csv, as_text
 from repro.table.grid import Grid, make_grid
 
 __all__ = ["FORMATS", "Grid", "as_csv", "as_text", "grid_of", "make_grid", "render"]
+
+OTHERS = {"cost": cost_grid, "classes": classes_grid, "confusion": confusion_grid}  # what is shown instead of scores
 
 
 def grid_of(table: Table | FactTable, suite: Suite, folder: Folder, *, columns: str = "paper") -> Grid:
@@ -19,18 +22,18 @@ def grid_of(table: Table | FactTable, suite: Suite, folder: Folder, *, columns: 
         table: as declared.
         suite: whose numbers.
         folder: where its records are.
-        columns: "paper" as printed, "all" that are declared, or "cost": parameters, operations, time and memory.
+        columns: "paper" as printed, "all" that are declared, or one of `OTHERS` instead of scores.
     """
     if isinstance(table, FactTable):
         return facts_grid(table, folder)
-    if columns == "cost":
-        return cost_grid(compare(table, suite, folder))
+    if columns in OTHERS:
+        return OTHERS[columns](compare(table, suite, folder))
     shown = table.columns if columns == "all" else headline_columns(table) or table.columns
     return make_grid(compare(table, suite, folder, columns=shown))
 
 
 def render(table: Table | FactTable, suite: Suite, folder: Folder, format: str, *, columns: str = "paper") -> str:
     """Return a table in one of `FORMATS`; a CSV of scores always has every column."""
-    if format == "csv" and columns != "cost" and not isinstance(table, FactTable):
+    if format == "csv" and columns not in OTHERS and not isinstance(table, FactTable):
         return as_csv(compare(table, suite, folder))
     return FORMATS[format](grid_of(table, suite, folder, columns=columns))

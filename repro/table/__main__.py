@@ -9,7 +9,7 @@ from repro.compare import find_suite, folder_of, shown_as, suites_with_numbers
 from repro.papers.spec import FactTable
 from repro.table import FORMATS, render
 
-COLUMNS = ("paper", "all", "cost")
+COLUMNS = ("paper", "all", *OTHERS)
 EXAMPLES = (
     "repro table paper1_table1                         reported, measured, verdict",
     "repro table paper1_table1 --suite camvid          with the numbers of another suite",
@@ -17,7 +17,7 @@ EXAMPLES = (
     "repro table paper1_table1 --columns cost          parameters, GFLOP, time, memory",
     "repro table --all                                 rewrite every view from its records",
 )
-_COLUMNS_HELP = "as printed, all declared ones, or what each system costs"
+_COLUMNS_HELP = "as printed, all declared ones, what each system costs, each class's IoU, or confusion matrices"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
