@@ -7,7 +7,7 @@ from repro import plan
 from repro.command import Parser, run
 from repro.compare import find_suite, folder_of, shown_as, suites_with_numbers
 from repro.papers.spec import FactTable
-from repro.table import FORMATS, render
+from repro.table import FORMATS, OTHERS, render
 
 COLUMNS = ("paper", "all", *OTHERS)
 EXAMPLES = (
