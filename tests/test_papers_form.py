@@ -93,7 +93,9 @@ def test_ids_are_unique_over_papers():
     ids = [each.id for paper in PAPERS for each in (paper, *paper.tables, *paper.figures)]
     ids += [each.id for paper in PAPERS for each in (*paper.claims, *paper.contradictions)]
     assert len(set(ids)) == len(ids)
-    assert all(each.startswith(("paper1", "paper2")) for each in ids)
+    for paper in PAPERS:
+        named = (*paper.tables, *paper.figures, *paper.claims, *paper.contradictions)
+        assert all(each.id.startswith(paper.id) for each in named)
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.id)
