@@ -41,7 +41,8 @@ fi
 
 case "${1:-demo}" in
     test) shift; cd "$root"; exec "$python" -m pytest "$@" ;;
-    runs | log | table | figure | report | check | collect | audit | predict | export | own | data | weights | pages | bench)
+    runs | log | table | figure | report | check | collect | audit | predict | export | score | own | data | weights | \
+        pages | bench)
         exec "$python" -m repro "$@" ;;
     *) exec "$python" -m repro.run "$@" ;;
 esac

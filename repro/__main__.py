@@ -18,6 +18,7 @@ VERBS = {  # verb -> what it does, in the order of a user's first day
     "audit": "check the arithmetic of a paper's reported numbers",
     "predict": "segment your own images with a trained network",
     "export": "export trained weights: safetensors, ONNX or smp's form, with a model card",
+    "score": "score masks that any tool made, and show them as a row of the tables",
     "own": "train a network under a paper's recipe on a folder of your own pairs",
     "data": "list, verify, prepare and fetch data sets",
     "weights": "fetch pretrained encoder weights",
