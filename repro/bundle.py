@@ -180,6 +180,7 @@ def _count_faults(data: dict) -> Iterator[str]:
             yield f"the {role} list names {len(each['images'])} images and says {each['n']}"
         if each["data"] not in DATASETS:
             yield f"the {role} list is of {each['data']!r}, a data set this suite does not know"
+            return
         elif is_unpublished(each["data"]):
             yield f"the {role} list is of {each['data']}, whose numbers are not published"
     report = data["lists"]["report"]

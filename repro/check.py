@@ -44,7 +44,7 @@ def _main(arguments: Sequence[str] | None) -> int:
     parser = Parser(prog="repro.check", description=__doc__, examples=EXAMPLES)
     parser.add_argument("--suite", help="only this suite; default: everything that is committed, and the demo")
     parser.add_argument("--fresh", action="store_true", help="fail where no demo was trained in this checkout")
-    parser.add_argument("--bundle", type=Path, metavar="FILE", help="only judge a bundle of records that came from others")
+    parser.add_argument("--bundle", type=Path, metavar="FILE", help="only judge a bundle that came from others")
     parser.add_argument("--claims", action="store_true", help="only judge the papers' claims, and leave with 0")
     options = parser.parse_args(arguments)
     if options.bundle:

@@ -73,7 +73,7 @@ MAY = {
     "claims": READS,
     **{view: READS | VIEWS | LISTS for view in VIEWS},
     "demo": READS,
-    "check": READS | VIEWS | {"demo"},
+    "check": READS | VIEWS | {"demo", "bundle"},
     "environment": set(),
     "command": set(),
     "files": set(),
