@@ -77,7 +77,8 @@ class Watch:
             self.first_step = progress.step - 1
         self.rate = (progress.step - self.first_step) * self.batch / max(time.monotonic() - self.started, 1e-9)
         if self.live:
-            known = [f"{name} {value:.3f}" for name, value in (("loss", self.loss), ("best", self.best)) if value == value]
+            values = {"loss": self.loss, "best": self.best}
+            known = [f"{name} {value:.3f}" for name, value in values.items() if value == value]
             facts = "  ".join([*known, f"{self.rate:.1f} images/s"])
             self.bars.update(self.task, completed=progress.step, facts=facts)
 
@@ -88,13 +89,14 @@ class Watch:
         score = point["selection_score"]
         self.best = score if self.best != self.best else max(self.best, score)
         if not self.live:
-            left = (self.total - point["step"]) * self.batch / max(self.rate, 1e-9)
-            self.console.print(
-                f"  {self.name}: epoch {point['epoch']}, step {point['step']}/{self.total}, loss {self.loss:.4f}, "
-                f"selection loss {point['selection_loss']:.4f}, mIoU {100 * score:.1f} (best {100 * self.best:.1f}), "
-                f"{self.rate:.1f} images/s, {duration(left)} left",
-                markup=False,
-            )
+            left = (self.total - point["step"]) * self.batch / self.rate if self.rate else None
+            facts = [
+                f"epoch {point['epoch']}", f"step {point['step']}/{self.total}", f"loss {self.loss:.4f}",
+                f"selection loss {point['selection_loss']:.4f}",
+                f"mIoU {100 * score:.1f} (best {100 * self.best:.1f})",
+                *([] if left is None else [f"{self.rate:.1f} images/s", f"{duration(left)} left"]),
+            ]  # fmt: skip
+            self.console.print(f"  {self.name}: {', '.join(facts)}", markup=False)
 
 
 def track(console: Console, what: str, things: Sequence[Thing]) -> Iterator[Thing]:
