@@ -8,18 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from repro import external, machine, records
+from repro import external, records
 from repro.command import DONE, Parser, run
 from repro.data import find_root, open_dataset, search_folders
 from repro.data.base import content_hash, fingerprint, require_folder
 from repro.data.encodings import ENCODINGS, Decoder
 from repro.data.images import size_of
 from repro.data.labels import LabelFolder
-from repro.evaluation import evaluate_predictions
 
 ENDINGS = (".png", ".gif", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")  # the last two are refused, and not overlooked
+EXAMPLES = (
+    "repro score masks --dataset camvid --name their-net    of a data set's report list",
+    "repro score masks --labels labels                      of your own labels, 0 and 255",
+)
 SHOWN = ("miou", "pixel_accuracy", "boundary_iou")
 SHOWN_OF_TWO = ("jaccard", "dice", "accuracy", "sensitivity", "specificity", "mean_jaccard", "mean_dice")
 
@@ -28,8 +30,8 @@ SHOWN_OF_TWO = ("jaccard", "dice", "accuracy", "sensitivity", "specificity", "me
 class Labelled:
     """What the evaluation needs to know of an image besides the prediction."""
 
-    label: torch.Tensor  # (H, W) uint8 train ids
-    field_of_view: torch.Tensor | None  # (H, W) bool
+    label: object  # tensor, (H, W) uint8 train ids
+    field_of_view: object  # tensor, (H, W) bool, or None
     name: str
     unit: str
     content_hash: str
@@ -43,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def make_parser() -> Parser:
     """Return the parser of `python -m repro.score`."""
-    parser = Parser(prog="repro.score", description=__doc__)
+    parser = Parser(prog="repro.score", description=__doc__, examples=EXAMPLES)
     add = parser.add_argument
     add("predictions", type=Path, metavar="PREDICTIONS", help="a folder of masks, in subfolders or not, one an image")
     add("--dataset", metavar="NAME", help="the data set whose report list was predicted")
@@ -147,6 +149,10 @@ def evaluate(dataset, samples: Sequence, masks: Sequence[Path], encoding: str) -
     Raises:
         ValueError: a mask is of another size than its label, has a value that is no class, or is damaged.
     """
+    import torch  # takes seconds
+
+    from repro.evaluation import evaluate_predictions
+
     check_sizes(samples, masks)
     decoder = Decoder.of(dataset, masks, encoding)
 
@@ -161,6 +167,8 @@ def evaluate(dataset, samples: Sequence, masks: Sequence[Path], encoding: str) -
 
 def labelled(dataset, sample, label: np.ndarray) -> Labelled:
     """Return a sample as the evaluation takes it."""
+    import torch
+
     view = dataset.read_field_of_view(sample)
     view = None if view is None else torch.from_numpy(view)
     return Labelled(torch.from_numpy(label), view, sample.name, sample.unit, content_hash(sample.image))
@@ -196,6 +204,8 @@ def folder_hash(folder: Path, masks: Sequence[Path]) -> str:
 
 def describe(folder: Path, dataset, samples: Sequence, masks: Sequence[Path], evidence: dict, encoding: str) -> dict:
     """Return what is written of a score, besides its name and the evidence."""
+    from repro import machine  # loads torch
+
     first = next(iter(evidence.values()))
     revision, clean = machine.commit(records.ROOT)
     return {

@@ -13,6 +13,7 @@ from repro.papers.spec import Suite
 EXAMPLES = (
     "repro figure paper1_figure2                            PNG, SVG and the CSV behind them",
     "repro figure paper1_figure2 --suite demo --to plots    of another suite, into another folder",
+    "repro figure paper1_table1_confusion                   of a table: also _agreement, _panels, _worst",
 )
 
 
