@@ -58,7 +58,7 @@ def area(name: str) -> str:
 # package repro itself is empty.
 TOOLS = {"command", "files", "markdown", "repro"}
 VIEWS = {"table", "figure", "found", "pages", "report", "views"}
-READS = {"papers", "plan", "metrics", "statistics", "records", "external", "compare", "curves", "claims", "audit"}
+READS = {"papers", "plan", "metrics", "statistics", "records", "measurements", "external", "compare", "curves", "claims", "audit"}
 LISTS = {"data", "networks"}  # the dicts of names alone; nothing behind them is imported, see torch below
 MAY = {
     "papers": set(),
@@ -70,6 +70,7 @@ MAY = {
     "external": {"records"},
     "compare": (READS | LISTS) - {"claims"},
     "curves": {"records"},
+    "measurements": set(),
     "claims": READS,
     **{view: READS | VIEWS | LISTS for view in VIEWS},
     "demo": READS,

@@ -15,10 +15,16 @@ ROWS: dict[str, str] = {  # row -> the function that measures it
     "data": "repro.bench.data:measure",
     "step": "repro.bench.step:measure",
     "evaluate": "repro.bench.evaluate:measure",
+    "large-kernel": "repro.bench.large_kernel:measure",
+    "memory": "repro.bench.memory:measure",
+    "overhead": "repro.bench.overhead:measure",
+    "views": "repro.bench.views:measure",
+    "networks": "repro.bench.networks:measure",
     "overfit": "repro.bench.overfit:measure",
+    "faults": "repro.bench.survival:measure",
     "defects": "repro.bench.defects:measure",
 }
-NAMED_ONLY = {"defects", "networks", "overfit", "demo", "tests"}  # they take minutes
+NAMED_ONLY = {"faults", "defects", "networks", "overfit", "demo", "tests"}  # they take minutes
 
 Measured = Result | Sheet | Sequence[Result]
 

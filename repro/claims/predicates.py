@@ -9,6 +9,7 @@ from repro.claims.outcome import NOT_BUILT, NOT_MEASURED, NOT_RUN, Outcome, noth
 from repro.claims.pairs import Pair, Side, Tested, pairs_of, sides_compared
 from repro.compare import Finding, compare
 from repro.curves import points_of
+from repro.measurements import seconds_per_image
 from repro.papers.spec import (
     Above,
     BackgroundAbove,
@@ -151,14 +152,15 @@ def lowest_loss(predicate: LowestLoss, suite: Suite, folder: Folder) -> Outcome:
 
 
 def faster(predicate: Faster, suite: Suite, folder: Folder) -> Outcome:
-    """Return whether a row takes less time an image than every other: the exact test over runs of one machine kind.
+    """Return whether a row takes less time an image than every other: the exact test over turns on one machine kind.
 
-    "not measured" where records hold no time an image; then the recorded operations of each network are shown, which
-    are no time: memory traffic and kernels decide that as well.
+    The times are those of `python -m repro.bench networks` at the size of the suite's training images. "not measured"
+    where there are none; then the recorded operations of each network are shown, which are no time: memory traffic and
+    kernels decide that as well.
     """
     found = _row_findings(predicate.table, suite, folder)
     rows = (predicate.row, *predicate.others)
-    timed = {name: _times(found[name].records) for name in rows}
+    timed = {name: _times(predicate.table, found[name], suite, folder) for name in rows}
     if not any(timed.values()):
         if not any(found[name].records for name in rows):
             return Outcome(missing=NOT_RUN)
@@ -170,14 +172,11 @@ def faster(predicate: Faster, suite: Suite, folder: Folder) -> Outcome:
     return _lower(predicate.row, predicate.others, side, "seconds an image: ")
 
 
-def _times(behind: Sequence[Record]) -> dict[str, list[float]]:
-    """Recorded seconds an image by machine kind."""
-    times: dict[str, list[float]] = {}
-    for record in behind:
-        value = record.data["network"].get("seconds_per_image")
-        if value is not None:
-            times.setdefault(record.kind, []).append(value)
-    return times
+def _times(table: str, finding: Finding, suite: Suite, folder: Folder) -> dict[str, list[float]]:
+    """Measured seconds an image of a row's network, by machine kind."""
+    run = plan.run_of(plan.exhibit(table), finding.row, finding.column.data, suite)
+    size = run and (run.recipe.crop or run.recipe.size)
+    return seconds_per_image(run.network, run.options, size, folder.records.parent) if size else {}
 
 
 def _cost(name: str, finding: Finding) -> str:
