@@ -26,12 +26,13 @@ def follow(block: str, root: Path) -> None:
         assert not path.exists()
         path.write_text(code)
         return
-    text = path.read_text()
     kind, _, name = place.rpartition(" ")
-    (line,) = re.findall(rf"^{name}\b.*=.*$", text, re.MULTILINE)
-    assert text.count(line) == 1
-    made = {"in": f"{line}\n{code.rstrip()}", "before": f"{code.rstrip()}\n{line}", "": code.rstrip()}[kind]
-    path.write_text(text.replace(line, made))
+    before, line, after = re.split(rf"^({name}\b.*=.*\n)", path.read_text(), flags=re.MULTILINE)
+    if kind == "in":  # a dict: at its end
+        inside, end, after = after.partition("\n}")
+        path.write_text(f"{before}{line}{inside}\n{code.rstrip()}{end}{after}")
+    else:
+        path.write_text(before + {"before": code + line, "": code}[kind] + after)
 
 
 def draw(root: Path) -> None:
