@@ -1,7 +1,7 @@
 """Three processes that wait for work, so that a test of several does not pay for starting them."""
 
-import copy
 import multiprocessing
+import pickle  # plain, so that tensors are copied: a pipe's own would share their memory
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -13,17 +13,18 @@ from repro.parallel import Processes
 
 def _serve(connection) -> None:
     torch.set_num_threads(1)
-    while (order := connection.recv()) is not None:
-        function, rank, size, meeting, arguments = order
+    while order := connection.recv_bytes():
+        function, rank, size, meeting, arguments = pickle.loads(order)
         torch.distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=size)
+        torch.distributed.barrier()  # one that leaves at once would take the others' connections with it
         try:
-            answer = function(Processes(rank, size, rank), *copy.deepcopy(arguments))  # a pipe's tensors are shared
+            answer = function(Processes(rank, size, rank), *arguments)
         except BaseException as error:  # a failure is what many tests ask for
             answer = error.with_traceback(None)
             answer.__cause__ = None
             answer.shown = traceback.format_exc()
         torch.distributed.destroy_process_group()
-        connection.send(answer)
+        connection.send_bytes(pickle.dumps(answer))
 
 
 class Crew:
@@ -44,8 +45,9 @@ class Crew:
         """Return by rank what `function(processes, *arguments)` returned or raised, called by `size` processes."""
         self.meetings += 1
         for rank, end in enumerate(self.ends[:size]):
-            end.send((function, rank, size, self.folder / f"meeting-{self.meetings}", arguments))
-        return [end.recv() for end in self.ends[:size]]
+            order = function, rank, size, self.folder / f"meeting-{self.meetings}", arguments
+            end.send_bytes(pickle.dumps(order))
+        return [pickle.loads(end.recv_bytes()) for end in self.ends[:size]]
 
     def do(self, size: int, function: Callable, *arguments) -> list:
         """Return by rank what `function` returned; an error of any is one here."""
@@ -57,5 +59,5 @@ class Crew:
     def end(self) -> None:
         """Let them go."""
         for end, process in zip(self.ends, self.processes):
-            end.send(None)
+            end.send_bytes(b"")
             process.join(timeout=10)

@@ -20,8 +20,8 @@ from torch import nn
 from repro import checkpoint
 from repro.losses import make_loss
 from repro.metrics import BINS
-from repro.parallel import ALONE, Agreed, Apart, Processes, from_environment
-from repro.parallel.batch_norm import BatchNormOnCpu, synchronised
+from repro.parallel import ALONE, Agreed, Apart, Processes, Slice, from_environment
+from repro.parallel.layers import BatchNormOnCpu, Here, synchronised
 from repro.runner.shares import evaluate_together
 from repro.training import Events, Interrupted, NonFinite, read_log
 
@@ -39,18 +39,19 @@ def crew(tmp_path_factory):
 
 
 def test_slices_differ_by_at_most_one_image_and_hold_each_image_once():
-    assert [Processes(rank, 3).slices(7, None) for rank in range(3)] == [[range(2)], [range(2, 4)], [range(4, 7)]]
-    assert ALONE.slices(7, None) == [range(7)]
+    parts = [range(2), range(2, 4), range(4, 7)]
+    assert [Processes(rank, 3).slices(7, None) for rank in range(3)] == [[Slice(0, part, 7)] for part in parts]
+    assert ALONE.slices(7, None) == [Slice(0, range(7), 7)]
     for size in range(1, 9):
-        parts = [Processes(rank, size).slices(8, None)[0] for rank in range(size)]
+        parts = [Processes(rank, size).slices(8, None)[0].positions for rank in range(size)]
         assert [position for part in parts for position in part] == [*range(8)]
         assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
 def test_each_micro_batch_is_cut_so_that_the_same_images_are_normalised_together():
-    assert ALONE.slices(7, 4) == [range(4), range(4, 7)]
-    assert Processes(0, 2).slices(7, 4) == [range(2), range(4, 5)]
-    assert Processes(1, 2).slices(7, 4) == [range(2, 4), range(5, 7)]
+    assert [part.positions for part in ALONE.slices(7, 4)] == [range(4), range(4, 7)]
+    assert [part.positions for part in Processes(0, 2).slices(7, 4)] == [range(2), range(4, 5)]
+    assert [part.positions for part in Processes(1, 2).slices(7, 4)] == [range(2, 4), range(5, 7)]
 
 
 @pytest.mark.parametrize(
@@ -64,13 +65,6 @@ def test_more_processes_than_images_are_refused_in_a_sentence(size, micro, sente
     with pytest.raises(ValueError, match=sentence):
         tiny.trainer(tmp_path, processes=Processes(0, size), micro_batch=micro)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_first_process_draws_as_one_alone_and_the_others_otherwise():
-    seeds = [Processes(rank, 4).seed((5 << 32) + 17) for rank in range(4)]
-    assert seeds[0] == (5 << 32) + 17
-    drawn = {tuple(torch.rand(4, generator=torch.Generator().manual_seed(seed)).tolist()) for seed in seeds}
-    assert len(drawn) == 4
 
 
 def test_the_processes_are_what_torchrun_says():
@@ -140,9 +134,9 @@ def test_one_process_of_a_node_makes_what_the_others_find(crew, tmp_path):
 
 
 def normalise(processes, layer, features, weights):
-    part = processes.slices(len(features), None)[0]
+    part = processes.slices(len(features), None)[0].rows
     mine = features[part.start : part.stop].clone().requires_grad_()
-    with synchronised(layer, processes, CPU):
+    with synchronised(layer, processes, CPU, Here()):
         kind = type(layer.inner).__name__
         normalised = layer(mine)
         (normalised * weights[part.start : part.stop]).sum().backward()
@@ -199,8 +193,8 @@ def test_batch_norm_gradients_are_those_of_finite_differences():
 
 def halves(processes, features):
     layer = Holder(nn.BatchNorm2d(4))
-    part = processes.slices(len(features), None)[0]
-    with synchronised(layer, processes, CPU), torch.autocast("cpu", dtype=torch.bfloat16):
+    part = processes.slices(len(features), None)[0].rows
+    with synchronised(layer, processes, CPU, Here()), torch.autocast("cpu", dtype=torch.bfloat16):
         return layer(features[part.start : part.stop]).detach()
 
 
@@ -216,22 +210,48 @@ def test_a_batch_norm_that_does_more_than_normalise_is_refused():
         pass
 
     with pytest.raises(ValueError, match="share WithActivation between"), synchronised(
-        Holder(WithActivation(3)), Processes(0, 2), CPU
+        Holder(WithActivation(3)), Processes(0, 2), CPU, Here()
     ):
         pass
+
+
+def drop(processes, layer, features):
+    holder, here = Holder(layer), Here()
+    torch.manual_seed(3)
+    dropped = []
+    with synchronised(holder, processes, CPU, here):
+        for here.slice in processes.slices(len(features), 4):
+            mine = features[here.slice.positions.start : here.slice.positions.stop]
+            dropped.append(holder(mine.contiguous(memory_format=torch.channels_last)))
+        holder.eval()
+        assert torch.equal(holder(features), features)
+        holder.train()
+    return dropped
+
+
+@pytest.mark.parametrize("layer", [nn.Dropout(0.4), nn.Dropout2d(0.4)])
+def test_dropout_over_processes_has_the_mask_of_one_process(crew, layer):
+    features = torch.randn(7, 16, 3, 5)
+    expected = drop(ALONE, layer, features)  # 4 images, then 3
+    assert 0.2 < float((expected[0] == 0).float().mean()) < 0.6
+    for size in (2, 3):
+        parts = crew.do(size, drop, layer, features)
+        for micro, whole in enumerate(expected):
+            assert torch.equal(torch.cat([part[micro] for part in parts]), whole)
 
 
 # Training.
 
 
 class Double(nn.Module):
-    """The tiny network in float64, with or without batch-norm, dropout off."""
+    """The tiny network in float64, with or without batch-norm, with dropout."""
 
     def __init__(self, norm):
         super().__init__()
         torch.manual_seed(0)
         norm = nn.BatchNorm2d(8) if norm else nn.Identity()
-        self.layers = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), norm, nn.ReLU(), nn.Conv2d(8, 3, 1)).double()
+        drop = nn.Dropout(0.2)
+        self.layers = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), norm, nn.ReLU(), drop, nn.Conv2d(8, 3, 1)).double()
 
     def forward(self, image):
         return self.layers(image.double())
@@ -322,7 +342,7 @@ class Failing(nn.Module):
 
     def __init__(self, at, how):
         super().__init__()
-        self.inner, self.at, self.how, self.calls = tiny.network(dropout=0), at, how, 0
+        self.inner, self.at, self.how, self.calls = tiny.network(), at, how, 0
 
     def forward(self, image):
         logits = self.inner(image)

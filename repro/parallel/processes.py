@@ -36,6 +36,23 @@ class Apart(SystemExit):
 
 
 @dataclass(frozen=True)
+class Slice:
+    """One process's images of a micro-batch: `rows` of `total`, which begins at `first` in the batch."""
+
+    first: int
+    rows: range
+    total: int
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def positions(self) -> range:
+        """Where its images are in the batch."""
+        return range(self.first + self.rows.start, self.first + self.rows.stop)
+
+
+@dataclass(frozen=True)
 class Processes:
     """This process among those that train one run together. Every method but `slices` and `share` is met by all.
 
@@ -56,8 +73,8 @@ class Processes:
         """Whether this is the process that writes and speaks."""
         return self.rank == 0
 
-    def slices(self, batch: int, micro_batch: int | None) -> list[range]:
-        """Return this process's positions in each micro-batch of a global batch; they differ by at most one image.
+    def slices(self, batch: int, micro_batch: int | None) -> list[Slice]:
+        """Return this process's slice of each micro-batch of a global batch; slices differ by at most one image.
 
         Each micro-batch is cut, not the batch, so that batch normalisation sees the same images together for every
         number of processes.
@@ -75,16 +92,13 @@ class Processes:
                     f"{what} has {images} images at a time for {self.size} processes, expected one or more for each; "
                     f"start at most {images}"
                 )
-            found.append(range(start + images * self.rank // self.size, start + images * (self.rank + 1) // self.size))
+            rows = range(images * self.rank // self.size, images * (self.rank + 1) // self.size)
+            found.append(Slice(start, rows, images))
         return found
 
     def share(self, n: int) -> range:
         """Return which of `n` images this process evaluates; `in_order` puts all shares together again."""
         return range(self.rank, n, self.size)
-
-    def seed(self, number: int) -> int:
-        """Return the random seed of this process in place of `number`, which is the first one's."""
-        return number ^ (self.rank * 0x9E3779B9 & 0xFFFFFFFF)  # torch's generator on a CPU takes 32 bits of it
 
     def add_up(self, tensors: Sequence["torch.Tensor"]) -> None:
         """Replace each tensor by its sum over the processes, in one exchange, with the same bits on each."""

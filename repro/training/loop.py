@@ -16,7 +16,7 @@ from repro import checkpoint
 from repro.losses import Loss, Totals
 from repro.papers.spec import Recipe
 from repro.parallel import ALONE, Processes
-from repro.parallel.batch_norm import synchronised
+from repro.parallel.layers import Here, synchronised
 from repro.training.loading import loading
 from repro.training.log import append_point, cut_log, read_log
 from repro.training.saving import Saver
@@ -67,7 +67,7 @@ class Trainer:
     def __post_init__(self):
         self.epoch_steps = steps_per_epoch(len(self.samples), self.recipe.batch)
         self.total = self.recipe.epochs * self.epoch_steps
-        self.slices = self.processes.slices(self.recipe.batch, self.recipe.micro_batch)
+        self.slices, self.here = self.processes.slices(self.recipe.batch, self.recipe.micro_batch), Here()
         self.optimiser = make_optimiser(self.network, self.recipe)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.recipe.precision == "float16")
         self.progress = Progress()
@@ -91,7 +91,7 @@ class Trainer:
         self.network.train()
         self._begin_epoch()
         if not self.progress.finished:
-            together = synchronised(self.network, self.processes, self.device)
+            together = synchronised(self.network, self.processes, self.device, self.here)
             with together, self.saver, self._batches() as batches:
                 self._train(batches)
         return Trained(self.progress, self.selected, read_log(self.log))
@@ -124,14 +124,14 @@ class Trainer:
         """The (image, label) batches of the steps still to be done."""
         stream = Stream(
             start=self.progress.step, total=self.total, n=len(self.samples), batch=self.recipe.batch, seed=self.seed,
-            of=[position for part in self.slices for position in part],
+            of=[position for part in self.slices for position in part.positions],
         )  # fmt: skip
         return loading(self.samples, stream, workers=self.workers, pin=self.device.type == "cuda")
 
     def _step(self, image: torch.Tensor, label: torch.Tensor) -> None:
         """One optimiser step on a global batch, in micro-batches whose losses add up."""
         step = self.progress.step
-        torch.manual_seed(self.processes.seed((self.seed << 32) + step))  # dropout: a function of (seed, step)
+        torch.manual_seed((self.seed << 32) + step)  # dropout: a function of (seed, step), on every device
         rate = learning_rate(step, self.total, self.recipe)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
@@ -142,7 +142,8 @@ class Trainer:
         loss = torch.zeros((), device=self.device)
         self.optimiser.zero_grad(set_to_none=True)
         statistics = copy_weights(dict(self.network.named_buffers())) if self.skip_nonfinite else {}
-        for part_image, part_label in zip(image.split(sizes), label.split(sizes)):
+        for here, part_image, part_label in zip(self.slices, image.split(sizes), label.split(sizes)):
+            self.here.slice = here
             part = self._loss(normalise(part_image, self.device), part_label, totals)
             self.scaler.scale(part).backward()
             loss += part.detach()

@@ -1,15 +1,22 @@
-"""Batch normalisation over the images of all processes; torch's own refuses tensors on a CPU."""
+"""Layers that look beyond an image, over the images of all processes: batch normalisation and dropout."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
 
-from repro.parallel.processes import Processes, all_reduce
+from repro.parallel.processes import Processes, Slice, all_reduce
 
-PLAIN = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+@dataclass
+class Here:
+    """The slice that the network is about to see; the trainer sets it before each forward pass."""
+
+    slice: Slice | None = None
 
 
 class _Sum(torch.autograd.Function):
@@ -73,21 +80,59 @@ class BatchNormOnGpu(nn.SyncBatchNorm):
     process_group = None
 
 
+class _DrawnTogether:
+    """Dropout of the whole micro-batch, drawn alike by every process, of which each applies its own rows."""
+
+    here: Here
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Return (n, ...) features with the mask that one process alone would have given these images."""
+        if not self.training:
+            return super().forward(features)
+        slice, each = self.here.slice, len(features) // len(self.here.slice)  # an image may have come in several parts
+        whole = torch.empty_like(features[:1].expand(slice.total * each, *features.shape[1:]), **_layout(features))
+        mask = super().forward(whole.fill_(1))
+        return features * mask[slice.rows.start * each : slice.rows.stop * each]
+
+
+def _layout(features: torch.Tensor) -> dict[str, torch.memory_format]:
+    """How a tensor like `features` lies in memory, where random numbers are drawn in that order."""
+    last = features.dim() == 4 and features.is_contiguous(memory_format=torch.channels_last)
+    return {"memory_format": torch.channels_last if last else torch.contiguous_format}
+
+
+class DropoutTogether(_DrawnTogether, nn.Dropout):
+    """Dropout of elements, over all processes."""
+
+
+class Dropout2dTogether(_DrawnTogether, nn.Dropout2d):
+    """Dropout of channels, over all processes."""
+
+
+DROPOUTS = {nn.Dropout: DropoutTogether, nn.Dropout2d: Dropout2dTogether}
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
 @contextmanager
-def synchronised(network: nn.Module, processes: Processes, device: torch.device) -> Iterator[None]:
-    """Let every batch normalisation of `network` see all processes' images while training; afterwards it is as before.
+def synchronised(network: nn.Module, processes: Processes, device: torch.device, here: Here) -> Iterator[None]:
+    """Let the layers of `network` see all processes' images while training; afterwards it is as before.
 
     Raises:
-        ValueError: a layer is a batch normalisation of another kind, whose forward pass is not known.
+        ValueError: a batch normalisation or dropout is of another kind, whose forward pass is not known.
     """
-    layers = [layer for layer in network.modules() if isinstance(layer, _BatchNorm)] if processes.size > 1 else []
+    found = network.modules() if processes.size > 1 else ()
+    layers = [layer for layer in found if isinstance(layer, (_BatchNorm, _DropoutNd))]
     kinds = [type(layer) for layer in layers]
-    if others := {kind.__name__ for kind in kinds if kind not in PLAIN}:
+    norm = BatchNormOnGpu if device.type == "cuda" else BatchNormOnCpu
+    together = DROPOUTS | dict.fromkeys(BATCH_NORMS, norm)
+    if others := {kind.__name__ for kind in kinds if kind not in together}:
         raise ValueError(f"no way is known to share {', '.join(sorted(others))} between processes; train with one")
-    for layer in layers:  # the class alone: weights, statistics, and whoever else holds the layer, stay as they are
-        layer.__class__ = BatchNormOnGpu if device.type == "cuda" else BatchNormOnCpu
+    for layer, kind in zip(layers, kinds):  # the class alone: weights, and whoever else holds the layer, stay
+        layer.__class__ = together[kind]
+        layer.here = here
     try:
         yield
     finally:
         for layer, kind in zip(layers, kinds):
             layer.__class__ = kind
+            del layer.here
