@@ -21,10 +21,12 @@ ROWS: dict[str, str] = {  # row -> the function that measures it
     "views": "repro.bench.views:measure",
     "networks": "repro.bench.networks:measure",
     "overfit": "repro.bench.overfit:measure",
+    "receptive-field": "repro.bench.receptive_field:measure",
     "faults": "repro.bench.survival:measure",
     "defects": "repro.bench.defects:measure",
+    "cluster": "repro.bench.cluster:measure",
 }
-NAMED_ONLY = {"faults", "defects", "networks", "overfit", "demo", "tests"}  # they take minutes
+NAMED_ONLY = {"cluster", "faults", "defects", "networks", "overfit", "receptive-field", "demo", "tests"}  # they take minutes
 
 Measured = Result | Sheet | Sequence[Result]
 

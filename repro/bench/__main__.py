@@ -29,9 +29,13 @@ def _main(arguments: Sequence[str] | None) -> int:
     cheap = ", ".join(check_rows([]))
     parser.add_argument("rows", metavar="ROW", nargs="*", help=f"{', '.join(ROWS)}; default: {cheap}")
     parser.add_argument("--write", action="store_true", help="also write tables/bench/ROW.csv")
+    parser.add_argument("--kills", type=int, metavar="N", help="faults: kills at random times; scales what is repeated")
     options = parser.parse_args(arguments)
+    if options.kills is not None and (options.kills < 1 or options.rows != ["faults"]):
+        parser.error(f"--kills {options.kills}: expected a number above 0, and the row faults alone")
+    code = 0
     for row in check_rows(options.rows):
-        measured = pkgutil.resolve_name(ROWS[row])()
+        measured = pkgutil.resolve_name(ROWS[row])(**({"kills": options.kills} if options.kills else {}))
         if options.write:
             path = ROOT / "tables" / "bench" / f"{row}.csv"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,7 +43,8 @@ def _main(arguments: Sequence[str] | None) -> int:
             write_atomically(path, beside_other_devices(as_csv(measured), there).encode())
             print(f"written: {path.relative_to(ROOT)}; python -m repro.pages draws docs/bench.md from it")
         print(as_text(measured), flush=True)
-    return 0
+        code = max(code, getattr(measured, "code", 0))
+    return code
 
 
 def beside_other_devices(new: str, there: str) -> str:

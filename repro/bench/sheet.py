@@ -18,6 +18,8 @@ class Sheet:
         goal: what was aimed at, in words.
         machine: as `repro.machine.describe` says it.
         found: what the rows come to, in a sentence: printed last.
+        unprinted: columns that are for files alone.
+        code: the command's exit code.
     """
 
     row: str
@@ -27,11 +29,14 @@ class Sheet:
     goal: str
     machine: Mapping[str, object]
     found: str
+    unprinted: tuple[str, ...] = ()
+    code: int = 0
 
     def text(self) -> str:
         """Return the sheet for people: columns flush, the goal, and what was found last."""
-        cells = [self.headers, *self.rows]
-        wide = [max(len(line[place]) for line in cells) for place in range(len(self.headers))]
+        shown = [place for place, name in enumerate(self.headers) if name not in self.unprinted]
+        cells = [[line[place] for place in shown] for line in (self.headers, *self.rows)]
+        wide = [max(map(len, column)) for column in zip(*cells)]
         lines = [f"{self.row}: {self.about}; {machine_text(self.machine)}"]
         lines += ["  " + "  ".join(text.ljust(size) for text, size in zip(line, wide)).rstrip() for line in cells]
         return "\n".join([*lines, f"goal: {self.goal}", self.found])
