@@ -13,6 +13,11 @@ from repro.data.archive import unpack
 from repro.plan import suite as suite_named
 from repro.records import FILES, Record
 
+EXAMPLES = (
+    "repro collect DIR                        add the records of another checkout to this one's",
+    "repro collect camvid --pack sent.zip     a suite's records in a file, without pixels",
+)
+
 
 @dataclass
 class Collected:
@@ -39,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    parser = Parser(prog="repro.collect", description=__doc__)
+    parser = Parser(prog="repro.collect", description=__doc__, examples=EXAMPLES)
     add = parser.add_argument
     add("sources", metavar="DIR", nargs="+", help="holds records or finished runs, or is a bundle; with --pack a suite")
     add("--into", metavar="TABLES", type=Path, default=records.ROOT / "tables", help="default: this checkout's tables")

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import NoReturn
 DONE, FAILED, BAD_INPUT, BUSY = 0, 1, 2, 3
 STOPPED = 75  # with a checkpoint, the same call goes on
 INTERRUPTED = 130
+WIDTH = 100  # of a help page's sentences
 
 
 class Parser(argparse.ArgumentParser):
@@ -21,6 +23,8 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, *, examples: Sequence[str] = (), epilog: str = "", **settings):
         """Take `examples`, a command a line with a comment behind two spaces, besides argparse's own settings."""
         shown = "\n".join(["examples:", *(f"  {line}" for line in examples)]) if examples else ""
+        text = settings.get("description") or ""
+        settings["description"] = "\n\n".join(textwrap.fill(part, WIDTH) for part in text.split("\n\n"))
         settings.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(epilog="\n\n".join(filter(None, (shown, epilog))) or None, **settings)
 

@@ -11,6 +11,10 @@ from repro.files import write_atomically
 from repro.papers.spec import Suite
 from repro.report import FORMATS, content
 
+EXAMPLES = (
+    "repro report --suite demo --data DIR            runs/reports/demo.html, opens from disk",
+    "repro report --suite camvid --format md         a reproducibility summary to paste",
+)
 _FORMATS_HELP = "html: a page that opens from disk; md: a reproducibility summary to paste"
 
 
@@ -20,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    parser = Parser(prog="repro.report", description=__doc__)
+    parser = Parser(prog="repro.report", description=__doc__, examples=EXAMPLES)
     parser.add_argument("--suite", help="whose numbers; default: the papers' own data")
     parser.add_argument("--output", type=Path, metavar="FILE", help="default: runs/reports/SUITE.html or .md")
     parser.add_argument("--format", choices=sorted(FORMATS), default="html", help=_FORMATS_HELP)
