@@ -171,10 +171,10 @@ def test_a_hostile_class_name_is_read_and_never_run(browser):
     assert find(browser, "dialog .bars li:nth-child(2) .class").text == HOSTILE
     assert every(browser, "dialog img") == []
     assert HOSTILE in find(browser, "#images .classes").get_attribute("textContent")
-    assert browser.title == "the papers' own data: reported and measured"
+    assert browser.title == "The papers' own data: reported and measured"
     browser.execute_script("document.body.insertAdjacentHTML('beforeend', arguments[0])", HOSTILE)
     browser.execute_async_script("setTimeout(arguments[0], 200)")
-    assert browser.title == "the papers' own data: reported and measured"  # its policy would not let it run either
+    assert browser.title == "The papers' own data: reported and measured"  # its policy would not let it run either
     blocked = [each["message"] for each in browser.get_log("browser")]
     assert blocked and all("Content Security Policy" in each or "x" in each for each in blocked)
 
@@ -182,9 +182,9 @@ def test_a_hostile_class_name_is_read_and_never_run(browser):
 def test_curves_are_read_at_any_epoch_and_switched_off_and_on(browser):
     slider = find(browser, "#curves input[type=range]")
     ours = every(browser, "#curves .curve-key button")[3]
-    assert "training 0.500 · validation 1.10" in ours.text
+    assert "training 0.500 ± 0 · validation 1.10 ± 0" in ours.text
     slider.send_keys(Keys.HOME)
-    assert "training 2.00 · validation 1.50" in ours.text
+    assert "training 2.00 ± 0 · validation 1.50 ± 0" in ours.text
     drawn = len(every(browser, "#curves path[data-row='ours']"))
     press(ours)
     assert ours.get_attribute("aria-pressed") == "false"
@@ -254,6 +254,16 @@ def test_nothing_is_wider_than_the_screen(browser, width: int):
     press(find(browser, "[data-cell='paper1_table1-4-0']"))
     dialog = find(browser, "dialog")
     assert browser.execute_script("return arguments[0].scrollWidth - arguments[0].clientWidth", dialog) == 0
+
+
+def test_in_print_everything_folded_is_open_and_no_table_is_wider_than_the_sheet(browser):
+    see(browser, width=700)
+    browser.execute_script("dispatchEvent(new Event('beforeprint'))")
+    assert every(browser, "details:not([open])") == []
+    widths = "return [...document.querySelectorAll('.scroll table')].map((each) => each.getBoundingClientRect().width)"
+    assert 600 < max(browser.execute_script(widths)) <= 700
+    browser.execute_script("dispatchEvent(new Event('afterprint'))")
+    assert every(browser, "details[open]") == []
 
 
 def luminance(colour: str) -> float:

@@ -97,7 +97,7 @@ def title_of(suite: Suite) -> str:
     """Return a suite's title; a reduced one's says by how much."""
     less = [f"{suite.epochs} epochs"] if suite.epochs is not None else []
     less += [f"{suite.limit} training images"] if suite.limit is not None else []
-    return ", ".join([suite.title, *less])
+    return ", ".join([suite.title[0].upper() + suite.title[1:], *less])
 
 
 def result(cells: Sequence[Cell]) -> tuple[int, int]:
@@ -116,7 +116,7 @@ def standing(suite: Suite, cells: Sequence[Cell]) -> str:
         return f"A reduced suite, with fewer epochs or images than declared, so nothing is judged. {beside}."
     if not is_own(suite):
         return f"Other data stand in for the papers', so no number is compared with theirs. {beside}."
-    return f"{beside}; {judged} of them can be told by their seeds."
+    return f"{beside}; {judged} have seeds enough for a verdict other than undecided."
 
 
 def environment(found: Sequence[Record], machines: Sequence[dict]) -> list[tuple[str, str]]:

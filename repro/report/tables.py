@@ -13,7 +13,7 @@ from repro.records import Folder
 from repro.report.verdicts import WORDS, Word
 from repro.table.cost import cost_grid
 from repro.table.facts import facts_grid
-from repro.table.grid import Grid, digits_of, make_grid, measured_text, number
+from repro.table.grid import Grid, digits_of, make_grid
 from repro.table.notes import Notes, notes_of
 from repro.views import fact_tables
 
@@ -26,7 +26,7 @@ class Cell:
         id: unique on the page, fit for an address: "paper1_table1-2-0".
         finding: what the comparison says.
         digits: after the point, in its column.
-        text: "75.1 ± 0.4", or what stands where no number is.
+        text: "75.1 ± 0.4", with n where cells differ in it, or what stands where no number is.
         rank: 1 for the best measured number of its column, 2 for the second, else 0.
         mark: the audit's mark behind the printed number, "†" or "".
         word: its verdict; None where there is nothing to judge.
@@ -135,7 +135,7 @@ def _cell(comparison: Comparison, finding: Finding, id: str, shown: str, rank: i
         id=id,
         finding=finding,
         digits=digits,
-        text=measured_text(finding, digits, with_n=False) or shown,
+        text=shown,
         rank=rank,
         mark=notes.cells.get((finding.row.name, finding.column.reading_of or finding.column.name), ""),
         word=WORDS.get(word),
@@ -167,13 +167,3 @@ def printed_cells(found: list[Exhibit]) -> Iterator[Cell]:
     """Yield the cells in which the papers print a number, table by table."""
     for exhibit in found:
         yield from exhibit.printed
-
-
-def reported_text(cell: Cell) -> str:
-    """Return the printed string; "" where the paper gives none."""
-    return cell.finding.reported or ""
-
-
-def mean_text(cell: Cell) -> str:
-    """Return the mean as the column prints it, without spread; "" where nothing was measured."""
-    return number(cell.finding.mean, cell.finding.column, cell.digits)

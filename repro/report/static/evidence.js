@@ -95,8 +95,8 @@ function classBars(classes, iou) {
 
 function confusion(classes, shares) {
   const head = make("tr", {}, make("th", { scope: "col" }, "label \\ predicted"),
-    classes.map((name) => make("th", { scope: "col", class: "tilted" }, make("span", {}, name))));
-  const rows = shares.map((row, label) => make("tr", {}, make("th", { scope: "row" }, classes[label]),
+    classes.map((name) => make("th", { scope: "col", class: "tilted", title: name }, make("span", {}, name))));
+  const rows = shares.map((row, label) => make("tr", {}, make("th", { scope: "row", title: classes[label] }, classes[label]),
     row.map((share, predicted) => make("td", {
       class: label === predicted ? "right" : "wrong",
       "data-dark": share > 500,

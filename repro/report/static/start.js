@@ -25,12 +25,17 @@ function chip(slug, letter, word) {
   return make("span", { class: `chip ${slug}`, title: word }, make("span", { "aria-hidden": "true" }, letter));
 }
 
-// In print nothing can be opened: what is folded is shown, and folded again afterwards.
+// In print nothing can be opened or moved: what is folded is shown, and a wide table is made to fit its page.
+const SHEET = 680; // pixels between the margins of A4 upright
 let unfolded = [];
 addEventListener("beforeprint", () => {
   unfolded = [...document.querySelectorAll("details:not([open])")];
   for (const each of unfolded) each.open = true;
+  for (const table of document.querySelectorAll(".scroll table")) {
+    if (table.offsetWidth > SHEET) table.style.zoom = SHEET / table.offsetWidth;
+  }
 });
 addEventListener("afterprint", () => {
   for (const each of unfolded) each.open = false;
+  for (const table of document.querySelectorAll(".scroll table")) table.style.zoom = "";
 });
