@@ -16,7 +16,7 @@ from repro.papers.suites import SUITES
 
 REVISIONS: dict[str, int] = {}  # network, data set or loss -> its revision where a fix changed what its runs mean
 
-_REDUCED = re.compile(r"(?P<base>.+?)(?:-e([1-9][0-9]{0,8}))?(?:-n([1-9][0-9]{0,8}))?")
+_REDUCED = re.compile(r"(?P<base>.+?)(?:-e([1-9][0-9]{0,8}))?(?:-n([1-9][0-9]{0,8}))?(?:-m([1-9][0-9]{0,3}))?")
 
 _UNTRAINED = {  # of a system without parameters only the sizes of the evaluation can change a score
     "weights": "none", "loss": "none", "alpha": None, "class_weights": None, "auxiliary_weights": (),
@@ -150,19 +150,28 @@ def named(kind: str, name: str, among: dict):
 
 
 def suite(name: str) -> Suite:
-    """Return a suite by name, reduced where the name says so: "camvid-e4-n96" is camvid at 4 epochs and 96 images."""
+    """Return a suite by name, reduced where the name says so: "camvid-e4-n96" is camvid at 4 epochs and 96 images.
+
+    "camvid-m2" is camvid in micro-batches of 2, which batch-norm sees.
+    """
     match = _REDUCED.fullmatch(name)
-    base, epochs, limit = match.groups() if match else (name, None, None)
-    return reduced(named("suite", base, SUITES), int(epochs) if epochs else None, int(limit) if limit else None)
+    base, *sizes = match.groups() if match else (name, None, None, None)
+    return reduced(named("suite", base, SUITES), *(int(size) if size else None for size in sizes))
 
 
-def reduced(of: Suite, epochs: int | None = None, limit: int | None = None) -> Suite:
-    """Return `of` at so many epochs and training images, one seed, a name of its own; as declared without either."""
-    if not epochs and not limit:
+def reduced(of: Suite, epochs: int | None = None, limit: int | None = None, micro_batch: int | None = None) -> Suite:
+    """Return `of` at so many epochs, training images and images a forward pass, with a name of its own.
+
+    Fewer epochs or images leave one seed; without any of the three it is as declared.
+    """
+    if not epochs and not limit and not micro_batch:
         return of
-    base = _REDUCED.fullmatch(of.name)["base"]
-    name = base + (f"-e{epochs}" if epochs else "") + (f"-n{limit}" if limit else "")
-    return replace(of, name=name, epochs=epochs, limit=limit, seeds=of.seeds[:1])
+    base, _, _, already = _REDUCED.fullmatch(of.name).groups()
+    micro_batch = micro_batch or (int(already) if already else None)
+    name = base + "".join(f"-{letter}{n}" for letter, n in zip("enm", (epochs, limit, micro_batch), strict=True) if n)
+    changes = of.changes | ({"micro_batch": micro_batch} if micro_batch else {})
+    seeds = of.seeds[:1] if epochs or limit else of.seeds
+    return replace(of, name=name, epochs=epochs, limit=limit, changes=changes, seeds=seeds)
 
 
 def is_reduced(of: Suite) -> bool:
@@ -187,6 +196,8 @@ def run_of(
         | row.changes | matching(of.row_changes, f"{table.id}/{row.name}")
     )  # fmt: skip
     recipe = replace(table.recipe, **changes)
+    if recipe.micro_batch and recipe.micro_batch >= recipe.batch:
+        recipe = replace(recipe, micro_batch=None)  # off is the whole batch
     fold = f"-{seed % stand.folds + 1}" if stand.folds else ""
     if row.untrained:
         recipe, seed = replace(recipe, **_UNTRAINED), 0

@@ -20,7 +20,7 @@ from repro.dry_run import describe_plan
 from repro.papers.spec import Suite
 from repro.papers.suites import REPRODUCTION, SUITES
 from repro.parallel import Processes, from_environment, silent_others, together
-from repro.suite import Order, lock, work
+from repro.suite import Order, jobs_of, lock, runs_folder, work
 
 EXAMPLES = (
     "./run_all.sh                                               the demo: no data needed",
@@ -62,6 +62,7 @@ def make_parser() -> Parser:
     add("--per-gpu", type=_per_gpu, metavar="K", help="K runs share each GPU; auto: as many as its memory holds")
     add("--cluster", metavar="ADDRESS", help="do the runs over Ray; auto: join one that is running or start one here")
     add("--deterministic", action="store_true", help="on a GPU: the same bits each time, slower")
+    add("--micro-batch", type=_micro_batch, metavar="auto|N", help="images a forward pass; auto: as many as fit")
     add("--skip-nonfinite", type=_count, default=0, metavar="N", help="leave out up to N steps without a finite loss")
     add("--save-steps", type=_positive, default=2000, metavar="N", help="a checkpoint at least every N steps")
     add("--save-every", type=_duration, default=300.0, metavar="5m", help="and at least so often; each epoch anyway")
@@ -105,7 +106,7 @@ def _main(arguments: Sequence[str] | None) -> int:
     if options.cache:
         os.environ["REPRO_CACHE"] = options.cache
     stop = Stop(time.monotonic() + options.time_limit if options.time_limit else None, at_once=processes.size == 1)
-    legs = _legs(options, order)
+    legs = [(_fitted(suite, order, options), order) for suite, order in _legs(options, order)]
     if options.dry_run:
         print("\n".join(describe_plan(suite, order) for suite, order in legs))
         return DONE
@@ -161,7 +162,8 @@ def _check_places(options: argparse.Namespace) -> None:
 
 def _check_lock(options: argparse.Namespace) -> None:
     """Raise unless `--lock`, if given, is about the whole demo."""
-    partial = [name for name in ("only", "seeds", "epochs", "limit") if getattr(options, name) not in (None, "*")]
+    names = ("only", "seeds", "epochs", "limit", "micro_batch")
+    partial = [name.replace("_", "-") for name in names if getattr(options, name) not in (None, "*")]
     if options.lock and options.suite != "demo":
         raise ValueError(f"--lock goes with demo, not with {options.suite}")
     if options.lock and partial:
@@ -187,6 +189,25 @@ def _legs(options: argparse.Namespace, order: Order) -> list[tuple[Suite, Order]
 
 def _reduced(suite: Suite, options: argparse.Namespace) -> Suite:
     return plan.reduced(suite, options.epochs or suite.epochs, options.limit or suite.limit)
+
+
+def _fitted(suite: Suite, order: Order, options: argparse.Namespace) -> Suite:
+    """The suite in micro-batches as asked: its own name says so where they are smaller than the batch.
+
+    A plan alone (`--dry-run`) looks for none: that takes a training step of every network.
+    """
+    micro = options.micro_batch
+    if micro == "auto":
+        from repro.fitting import micro_batch_of  # torch takes seconds to import
+        from repro.machine import pick_device
+        from repro.runner import Setting
+
+        if order.processes.size > 1:
+            raise ValueError("--micro-batch auto looks for it in one process; give these the number it finds")
+        setting = Setting(runs_folder(suite), order.data, pick_device(order.device))
+        jobs = () if options.dry_run else jobs_of(suite, order)
+        micro = micro_batch_of(jobs, setting, name=suite.name, keep=not options.dry_run)
+    return plan.reduced(suite, suite.epochs, suite.limit, micro)
 
 
 def _suites(options: argparse.Namespace) -> list[Suite]:
@@ -261,6 +282,10 @@ def _seeds(text: str) -> tuple[int, ...]:
 
 def _positive(text: str) -> int:
     return int(_match(text, r"0*[1-9]\d{0,8}", "a whole number above 0")[0])
+
+
+def _micro_batch(text: str) -> int | str:
+    return text if text == "auto" else int(_match(text, r"0*[1-9]\d{0,3}", "auto or a whole number above 0")[0])
 
 
 def _per_gpu(text: str) -> int | str:

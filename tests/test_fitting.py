@@ -1,0 +1,101 @@
+"""The micro-batch that fits: found before the first step, remembered, a part of the run's id."""
+
+import json
+
+import pytest
+import torch
+
+from repro import fitting, plan
+from repro.fitting import NO_ROOM, largest_that_fits, micro_batch_of
+from repro.runner import Setting
+
+
+def failing_above(most, tried):
+    """A training step that runs out of memory with more than `most` images."""
+
+    def step(micro):
+        tried.append(micro)
+        try:
+            if micro > most:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+        except torch.OutOfMemoryError:
+            return False
+        return True
+
+    return step
+
+
+@pytest.mark.parametrize(("most", "found"), [(8, 8), (7, 4), (3, 2), (1, 1)])
+def test_the_largest_equal_parts_that_fit_are_taken(most, found):
+    tried = []
+    assert largest_that_fits(8, failing_above(most, tried)) == found
+    assert tried == [micro for micro in (8, 4, 2, 1) if micro >= found]  # nothing smaller is tried
+
+
+def test_where_not_one_image_fits_that_is_said():
+    with pytest.raises(ValueError, match="not even a micro-batch of 1 fits"):
+        largest_that_fits(4, failing_above(0, []))
+
+
+DEMO = plan.suite("demo")
+JOBS = plan.plan(DEMO, only="paper1_table1/*")[:3]
+
+
+def test_one_micro_batch_serves_all_rows_and_is_never_looked_for_again(tmp_path, monkeypatch):
+    class Lists:
+        class train_set:
+            class_names = ("a", "b")
+
+    monkeypatch.setattr(fitting, "open_lists", lambda run, data: Lists)
+    setting, tried = Setting(tmp_path, (), torch.device("cpu")), []
+    batch = JOBS[0].run.recipe.batch
+    most = {JOBS[0].run.network: batch, JOBS[1].run.network: batch // 2}
+
+    def probe(run, classes, _, micro):
+        tried.append((run.network, micro))
+        return micro <= most.get(run.network, batch)
+
+    assert micro_batch_of(JOBS, setting, name="demo", probe=probe) == batch // 2
+    count = len(tried)
+    assert micro_batch_of(JOBS, setting, name="demo", probe=probe) == batch // 2
+    assert len(tried) == count
+    assert micro_batch_of(JOBS, setting, name="other", probe=lambda *_: True) is None
+
+
+def test_a_probe_that_runs_out_of_memory_ends_its_process_with_a_code_of_its_own():
+    def step(*_, **__):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+    with pytest.raises(SystemExit) as end:
+        fitting._step(JOBS[0].run, 2, Setting(None, (), torch.device("cpu")), None, step=step)
+    assert end.value.code == NO_ROOM
+
+
+def test_the_micro_batch_is_in_the_suites_name_and_in_every_id():
+    small = plan.suite("demo-m1")
+    assert small.name == "demo-m1" and small.seeds == DEMO.seeds
+    assert plan.reduced(plan.suite("demo-e2"), 2, None, 1).name == "demo-e2-m1" == plan.suite("demo-e2-m1").name
+    assert plan.reduced(small, 2).name == "demo-e2-m1"  # it is kept where epochs are asked for, too
+    ids = {job.run.id for job in plan.plan(DEMO, only="paper1_table1/*")}
+    others = plan.plan(small, only="paper1_table1/*")
+    assert ids.isdisjoint(job.run.id for job in others if job.run.trained)
+    assert {job.run.identity()["recipe"].get("micro_batch") for job in others if job.run.trained} == {1}
+
+
+def test_a_micro_batch_of_the_whole_batch_is_none_and_changes_no_id():
+    ids = [job.run.id for job in plan.plan(DEMO, only="paper1_table1/*")]
+    assert [job.run.id for job in plan.plan(plan.suite("demo-m999"), only="paper1_table1/*")] == ids
+
+
+@pytest.mark.slow
+def test_a_real_step_is_tried_in_a_process_of_its_own():
+    run = JOBS[0].run
+    setting = Setting(None, (), torch.device("cpu"))
+    assert fitting.fits_here(run, 2, setting, 1)
+
+
+def test_what_was_found_is_plain_to_read(tmp_path):
+    setting = Setting(tmp_path / "runs", (), torch.device("cpu"))
+    assert micro_batch_of([], setting, name="demo") is None
+    (path,) = (tmp_path / "runs").glob("micro-batch.demo.cpu-*.json")
+    assert json.loads(path.read_text()) == {"micro_batch": None}
