@@ -85,9 +85,12 @@ class Exhibit:
 
 
 def exhibits(suite: Suite, folder: Folder) -> list[Exhibit]:
-    """Return every table and figure of a suite that declares scores, in the papers' order."""
+    """Return every table and figure of a suite that declares scores, in the papers' order.
+
+    A figure of a table's scores against its cost is none of them: the page draws its own, and counts no number twice.
+    """
     tables = [plan.exhibit(id) for id in plan.tables_of(suite)]
-    return [_exhibit(table, suite, folder) for table in tables]
+    return [_exhibit(table, suite, folder) for table in tables if getattr(table, "kind", "") != "cost"]
 
 
 def facts(suite: Suite, folder: Folder) -> list[Grid]:
