@@ -9,6 +9,7 @@ from rich.console import Console
 
 from repro import machine
 from repro.compare import home_of
+from repro.dry_run import disk_of
 from repro.losses import make_loss
 from repro.networks import build
 from repro.papers.spec import Suite
@@ -18,6 +19,7 @@ from repro.runner import Setting, open_lists
 from repro.suite import short
 from repro.training import AUTOCAST, make_optimiser, normalise, steps_per_epoch
 
+CHECKPOINT_BYTES = 3 * 4 * 4  # a parameter: weights, selected ones, two moments; two generations and one being written
 CONTEXT_BYTES = 2**30  # what a process holds of a card besides its tensors: the driver's context and the libraries
 
 
@@ -69,11 +71,12 @@ class Estimate:
 
     Attributes:
         seconds: of training and evaluation, by run id.
-        disk_gib: of checkpoints and weights, at most.
+        disk_gib: of the weights that finished runs keep.
         need_bytes: the most memory that one run's steps held.
         free_bytes: of the card before anything was measured; 0 on a CPU.
         networks: how many were measured.
         device: what on, "cuda" or "cpu".
+        checkpoint_gib: of the checkpoints of the largest run while it trains.
     """
 
     seconds: dict[str, float]
@@ -82,6 +85,7 @@ class Estimate:
     free_bytes: int
     networks: int
     device: str
+    checkpoint_gib: float = 0.0
 
     @property
     def per_gpu(self) -> int:
@@ -111,9 +115,10 @@ def estimate(due: Sequence[Job], setting: Setting, *, first_only: bool = False) 
         steps = recipe.epochs * steps_per_epoch(len(lists.train), recipe.batch)
         selecting = recipe.epochs * len(lists.selection) / recipe.batch / 3
         seconds[job.run.id] = speed.seconds_per_step * (steps + selecting + len(lists.report) * 2 / recipe.batch / 3)
-        disk += 5 * 4 * speed.parameters / 2**30
+        disk += disk_of(speed.parameters) / 2**30
     need = max((speed.peak_memory_bytes for speed in speeds.values()), default=0)
-    return Estimate(seconds, disk, need, free, len(speeds), setting.device.type)
+    largest = max((speed.parameters for speed in speeds.values()), default=0)
+    return Estimate(seconds, disk, need, free, len(speeds), setting.device.type, CHECKPOINT_BYTES * largest / 2**30)
 
 
 def longest_first(jobs: Sequence[Job], seconds: dict[str, float]) -> list[Job]:
@@ -143,7 +148,8 @@ def announce(suite: Suite, expected: Estimate, setting: Setting, console: Consol
     )
     home = home_of(suite)
     console.print(
-        f"They write weights and curves to {short(setting.runs)}, up to {expected.disk_gib:.1f} GiB; records to "
+        f"They write weights and curves to {short(setting.runs)}, about {expected.disk_gib:.1f} GiB, and "
+        f"while they train {at_once * expected.checkpoint_gib:.1f} GiB of checkpoints; records to "
         f"{short(home.records)}, tables to {short(home.tables)}, figures to {short(home.figures)}.",
         markup=False,
     )

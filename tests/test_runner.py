@@ -13,6 +13,7 @@ from measured import snapshot
 from repro import records
 from repro.check import record_faults
 from repro.data import DATASETS
+from repro.folders import RunFolder
 from repro.networks import build
 from repro.plan import Run, Split
 from repro.runner import (
@@ -192,3 +193,19 @@ def test_the_seed_alone_decides_the_initial_weights(setting):
     one, same, other = ([weight.detach() for weight in network.parameters()] for network in networks)
     assert all(torch.equal(a, b) for a, b in zip(one, same))
     assert any(not torch.equal(a, b) for a, b in zip(one, other))
+
+
+def test_a_run_says_from_its_first_step_which_it_is_and_why_it_failed(setting):
+    run = make_run()
+    failing = Events(on_step=lambda progress: (_ for _ in ()).throw(ValueError("the image of step 1 is torn")))
+    with pytest.raises(ValueError, match="is torn"):
+        perform(run, setting, failing)
+    folder = setting.runs / run.id
+    assert json.loads((folder / "run.json").read_text()) == run.identity()
+    assert RunFolder(folder).state == "failed" and (folder / "failure.txt").read_text() == "the image of step 1 is torn"
+    steps = []
+    with pytest.raises(Interrupted):
+        perform(run, setting, counting(steps, stop_at=1))
+    assert RunFolder(folder).state == "interrupted" and RunFolder(folder).identity == run.identity()
+    perform(run, setting)
+    assert RunFolder(folder).state == "done"

@@ -1,0 +1,49 @@
+"""What is said before the first step: time, memory, disk, and where everything goes."""
+
+import io
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+
+from repro import plan, records
+from repro.dry_run import disk_of
+from repro.estimate import CHECKPOINT_BYTES, Estimate, announce
+from repro.runner import Setting
+
+GIB = 2**30
+
+
+def said(suite: str, expected: Estimate, *, at_once: int = 1, asked: str = "auto", runs: Path = Path("runs")) -> str:
+    console = Console(file=io.StringIO(), width=1000)
+    setting = Setting(runs, (), torch.device("cpu"))
+    announce(plan.suite(suite), expected, setting, console, at_once=at_once, asked=asked)
+    return console.file.getvalue()
+
+
+def test_the_first_words_are_runs_hours_memory_disk_and_folders():
+    expected = Estimate({"a": 1800.0, "b": 5400.0}, 0.5, 3 * GIB, 0, 2, "cpu", checkpoint_gib=1.5)
+    first, second = said("demo", expected, at_once=2, runs=records.ROOT / "runs" / "demo").splitlines()
+    assert first == "2 runs to train, about 60 min on cpu (measured on a few steps of 2 networks), 3.0 GiB of memory."
+    assert second == (
+        "They write weights and curves to runs/demo, about 0.5 GiB, and while they train 3.0 GiB of checkpoints; "
+        "records to runs/demo/tables/records, tables to runs/demo/tables, figures to runs/demo/figures."
+    )
+
+
+def test_where_nothing_is_trained_nothing_is_said():
+    assert said("demo", Estimate({}, 0.0, 0, 0, 0, "cpu")) == ""
+
+
+def test_days_on_a_cpu_are_refused_unless_asked_for():
+    days = Estimate({"a": 86400.0 * 3}, 0.1, GIB, 0, 1, "cpu")
+    with pytest.raises(ValueError, match="cityscapes would take about 3 days; give --device cpu"):
+        said("cityscapes", days)
+    assert "1 runs to train, about 3.0 d" in said("cityscapes", days, asked="cpu")
+    assert "about 3.0 d" in said("camvid", days)  # no paper's own data: nobody expects hours
+
+
+def test_a_finished_run_keeps_two_sets_of_weights_and_a_training_one_three_checkpoints():
+    assert disk_of(31_038_283) == 2 * 124_153_132  # as the U-Net of CamVid has them, but for counters and names
+    assert CHECKPOINT_BYTES == 3 * (4 + 4 + 8)
