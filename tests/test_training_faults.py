@@ -184,7 +184,7 @@ class Deadly(tiny.Noise):
     ("what", "said"),
     [
         ("dies", r"a loader process died .DataLoader worker .* The same call goes on from the last checkpoint"),
-        ("hangs", "a loader process gave no batch for 2 s"),
+        pytest.param("hangs", "a loader process gave no batch for 2 s", marks=pytest.mark.slow),
         ("raises", "^/data/picture 7.png: truncated; get it again.$"),
     ],
 )
