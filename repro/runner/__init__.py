@@ -2,7 +2,6 @@
 
 from repro.runner.lists import Lists, check_data, label_counts, open_lists, spread
 from repro.runner.perform import make_network, make_run_loss, make_trainer, perform, prepare_torch
-from repro.runner.record import note_failure
 from repro.runner.setting import Busy, Setting, is_done, is_exact, locked, run_folder
 
 __all__ = [
@@ -17,7 +16,6 @@ __all__ = [
     "make_network",
     "make_run_loss",
     "make_trainer",
-    "note_failure",
     "open_lists",
     "perform",
     "prepare_torch",
