@@ -9,11 +9,10 @@ from measured import ROOT
 
 from repro import plan
 from repro.compare import suite_called
-from repro.papers.spec import Figure
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg", ".tif", ".tiff", ".bmp", ".pdf")
 FREE = {"chasedb1", "isic2017", "isic2017_256"}  # CC BY 4.0, credited; CC0
-NUMBERS = ("bars", "sweep", "curves", "architecture")  # kinds of figures that show no image of any set
+IMAGES = ("_panels", "_worst")  # figures that show images; every other one is drawn from numbers
 
 
 def pictures() -> list[PurePath]:
@@ -26,13 +25,11 @@ def pictures() -> list[PurePath]:
 def may_enter(path: PurePath) -> bool:
     """Whether a picture's place says that it may be here: it shows numbers alone, or a suite whose images are free.
 
-    A figure's file is named after it, below `figures/`. Any other picture lies in a folder named after a suite.
+    A figure's file is named after it or its table, below `figures/`. Any other picture lies in a folder named after a suite.
     """
-    exhibit = plan.exhibits().get(path.stem)
-    if path.parts[0] == "figures" and isinstance(exhibit, Figure) and exhibit.kind in NUMBERS:
+    of_numbers = path.stem.startswith(tuple(plan.exhibits())) and not path.stem.endswith(IMAGES)
+    if path.parts[0] == "figures" and (of_numbers or path.parts[1] == "bench"):
         return True
-    if path.parts[:2] == ("figures", "bench") or path.stem.endswith(("_confusion", "_agreement")):
-        return path.parts[0] == "figures"  # drawn from counts
     return any(is_free(folder) for folder in path.parts[:-1])
 
 
@@ -55,6 +52,8 @@ def test_pictures_in_the_repository_may_be_there():
         ("figures/camvid-e4-n96/paper1_figure2.png", True),  # curves
         ("figures/camvid/paper1_table1_panels.png", False),
         ("figures/demo/paper1_table1_panels.png", True),
+        ("figures/camvid/paper1_table1_worst.png", False),
+        ("figures/camvid/street.png", False),
         ("figures/camvid/paper1_table1_confusion.svg", True),
         ("docs/pictures/demo/report-phone.png", True),
         ("docs/pictures/chasedb1/report.png", True),
