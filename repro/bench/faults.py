@@ -119,7 +119,7 @@ def wait_for(condition: Callable[[], object], until: float = TOO_LONG):
 def call(folder: Path, address: str, *, runs: int, epochs: int) -> subprocess.Popen:
     """Start the command that does the runs which are due."""
     command = [sys.executable, "-m", "repro.bench.tiny_runs", str(folder), address, str(runs), str(epochs)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 
