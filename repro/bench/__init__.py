@@ -21,12 +21,15 @@ ROWS: dict[str, str] = {  # row -> the function that measures it
     "views": "repro.bench.views:measure",
     "networks": "repro.bench.networks:measure",
     "overfit": "repro.bench.overfit:measure",
+    "demo": "repro.bench.commands:measure_demo",
+    "tests": "repro.bench.commands:measure_tests",
     "receptive-field": "repro.bench.receptive_field:measure",
     "faults": "repro.bench.survival:measure",
     "defects": "repro.bench.defects:measure",
     "cluster": "repro.bench.cluster:measure",
 }
-NAMED_ONLY = {"cluster", "faults", "defects", "networks", "overfit", "receptive-field", "demo", "tests"}  # they take minutes
+# They take minutes, or what not every machine has.
+NAMED_ONLY = {"cluster", "faults", "defects", "networks", "overfit", "receptive-field", "demo", "tests"}
 
 Measured = Result | Sheet | Sequence[Result]
 
