@@ -137,9 +137,12 @@ def suffer(folder: Path, names: tuple[str, ...], *, runs: int, epochs: int, clus
     left = list(names)
     while calls <= len(names):
         driver, calls = call(folder, cluster.address, runs=runs, epochs=epochs), calls + 1
-        while left and in_mid_run(driver, folder / "runs"):
-            FAULTS[left.pop(0)](cluster, driver)
-        said += driver.communicate(timeout=TOO_LONG)[0]
+        try:
+            while left and in_mid_run(driver, folder / "runs"):
+                FAULTS[left.pop(0)](cluster, driver)
+            said += driver.communicate(timeout=TOO_LONG)[0]
+        finally:
+            driver.kill()  # a test that fails leaves no process behind
         if driver.returncode == 0:
             break
     found, alone = tiny_runs.results(folder / "runs"), tiny_runs.results(folder / "alone")
