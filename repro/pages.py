@@ -28,6 +28,7 @@ from repro.papers.spec import (
     Rising,
     SmallGap,
 )
+from repro.table.bench import bench_page
 from repro.table.notes import protocol_text
 
 _RULES = {  # how each kind of claim is judged, in a line
@@ -62,7 +63,8 @@ def page(paper: Paper) -> str:
 
 def files(root: Path = records.ROOT) -> dict[Path, bytes]:
     """Return the bytes of every page by where it is committed below `root`."""
-    pages = {paper.id: page(paper) for paper in PAPERS} | {"found": found.page(root)}
+    pages = {paper.id: page(paper) for paper in PAPERS}
+    pages |= {"found": found.page(root), "bench": bench_page(root / "tables")}
     return {root / "docs" / f"{name}.md": text.encode() for name, text in pages.items()}
 
 

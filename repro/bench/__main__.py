@@ -41,7 +41,7 @@ def _main(arguments: Sequence[str] | None) -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             there = path.read_text() if path.exists() else ""
             write_atomically(path, beside_other_devices(as_csv(measured), there).encode())
-            print(f"written: {path.relative_to(ROOT)}; python -m repro.pages draws docs/bench.md from it")
+            print(f"written: {path.relative_to(ROOT)}; python -m repro.pages renews docs/bench.md")
         print(as_text(measured), flush=True)
         code = max(code, getattr(measured, "code", 0))
     return code

@@ -58,6 +58,7 @@ def measure(*, device: torch.device | None = None, rounds: int = 5, only: str = 
         row="networks", about=f"one image through each network in evaluation, {clock}, {rounds} turns",
         headers=HEADERS, rows=tuple(rows), goal=GOAL, machine=machine.describe(device),
         found=f"{len(rows)} systems; the quickest is {min(rows, key=lambda row: float(row[8]))[0]}",
+        unprinted=("options", "seconds"),
     )  # fmt: skip
 
 

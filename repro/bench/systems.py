@@ -60,7 +60,7 @@ def _rows(suite: Suite) -> Iterator[System]:
             seen.add(system.run.network)
             yield system
     for id, exhibit in plan.exhibits().items():
-        for system in () if isinstance(exhibit, FactTable) else _of(id, suite):
+        for system in () if isinstance(exhibit, FactTable) or not exhibit.rows else _of(id, suite):
             if system.run.network not in seen:
                 seen.add(system.run.network)
                 yield system

@@ -13,8 +13,11 @@ from repro.papers.spec import Suite
 EXAMPLES = (
     "repro figure paper1_figure2                            PNG, SVG and the CSV behind them",
     "repro figure paper1_figure2 --suite demo --to plots    of another suite, into another folder",
-    "repro figure paper1_table1_confusion                   of a table: also _agreement, _panels, _worst",
+    "repro figure paper1_table1_confusion                   of a table: also _agreement, _cost, _panels, _worst",
+    "repro figure bench                                     of the benchmarks: also paper2_receptive_field",
 )
+
+BENCHES = ("bench", "paper2_receptive_field")  # drawn from what the benchmarks committed
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,12 +28,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _main(arguments: Sequence[str] | None) -> int:
     parser = Parser(prog="repro.figure", description=__doc__, examples=EXAMPLES)
     parser.add_argument("id", help="a figure, e.g. paper1_figure2, or a table's: paper1_table1_confusion, _agreement, "
-                        "_panels (the first four images), _worst (each system's three worst)")  # fmt: skip
+                        "_cost, _panels (the first four images), _worst (each system's three worst)")  # fmt: skip
     parser.add_argument("--suite", help="whose records; default: the papers' own data")
     parser.add_argument("--to", type=Path, metavar="DIR", help="where; default: the suite's figures folder; of a "
                         "table's figures runs/figures/")  # fmt: skip
     parser.add_argument("--data", action="append", default=[], metavar="DIR", help="where the images of panels are")
     options = parser.parse_args(arguments)
+    if options.id in BENCHES:
+        from repro.figure import benches
+
+        _write(options.to or benches.home(), options.id, benches.files_of(options.id))
+        return 0
     suite = shown_as(find_suite(options.suite))
     if options.id not in plan.exhibits() and options.id.rpartition("_")[0] in plan.exhibits():
         return _derived(options, suite)

@@ -5,16 +5,17 @@ from pathlib import Path
 
 from repro import plan, records
 from repro.compare import compare
-from repro.figure import agreement, confusion, panels
+from repro.figure import agreement, confusion, cost, panels
 from repro.figure.style import as_png, as_svg
 from repro.papers.spec import FactTable, Suite, Table
 from repro.records import Folder
 from repro.table.grid import title_of
 
-DRAWN = {"confusion": confusion, "agreement": agreement}
+DRAWN = {"confusion": confusion, "agreement": agreement, "cost": cost}
 ENDINGS = {
     "confusion": "where each class's pixels went, a matrix a system",
     "agreement": "reported against measured, with the line of equality",
+    "cost": "score against operations and time of one image",
     "panels": "the first four report images with every system's prediction and errors",
     "worst": "the three worst report images of each system",
 }
