@@ -12,6 +12,7 @@ from pathlib import Path
 
 from repro import plan, records
 from repro.check import record_faults
+from repro.compare import SEEDS, home_of
 from repro.data import DATASETS, dataset_class
 from repro.data.archive import Limits, unpack
 from repro.data.base import Part
@@ -231,7 +232,7 @@ def _strings(value: object) -> Iterator[str]:
 
 def of_suite(name: str, root: Path = records.ROOT) -> list[Record]:
     """Return the published records of a suite's own runs; ValueError for an unknown one."""
-    from repro import views
-
     suite = plan.suite(name)
-    return views.of_suite(suite, views.home_of(suite, root))
+    there = records.by_id(home_of(suite, root).records)
+    jobs = plan.plan(suite, seeds=SEEDS, ablations=True)
+    return [record for job in jobs for record in there.get(job.run.id, ())]

@@ -292,3 +292,9 @@ def test_a_published_record_is_collected_from_a_tables_folder(tmp_path: Path):
     publish(folder, tmp_path / "runs", run_of(CELL, SUITE), *[matrix(0.6)] * IMAGES, curve=CURVE)
     found = collect([tmp_path / "tables"], tmp_path / "to")
     assert len(found.added) == 1 and ids_in(tmp_path / "to") == ids_in(folder.records)
+
+
+def test_a_suites_own_records_are_packed_from_the_published_ones(tmp_path: Path):
+    publish(records.folder_of(None, toy=False, root=tmp_path), tmp_path / "runs", run_of(CELL, SUITE), matrix(0.6))
+    publish(records.folder_of(None, toy=False, root=tmp_path), tmp_path / "runs", run_of(CELL, "drive-e4"), matrix(0.6))
+    assert [record.id for record in bundle.of_suite(SUITE, tmp_path)] == [run_of(CELL, SUITE).id]
