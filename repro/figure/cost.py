@@ -35,7 +35,7 @@ def draw(comparison: Comparison, title: str):
             figure.legend(handles, names, loc="outside right upper", fontsize=7.5)
         else:
             axes[0, 0].text(0.5, 0.5, nothing(trained[0]), transform=axes[0, 0].transAxes, ha="center", color=GREY)
-        headline(figure, title)
+        headline(figure, f"Score against cost: {title}")
         notes(figure, filter(None, (seeds_text(findings, "Points"), _missing(trained), *context(comparison))))
         yield figure
 
