@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repro.training import Stream, batch_at, learning_rate, normalise, permutation, steps_per_epoch
+from repro.training.stream import seed_of
 
 SIZES = {"n": st.integers(1, 50), "batch": st.integers(1, 16), "seed": st.integers(0, 10**6)}
 
@@ -66,6 +67,16 @@ def test_a_resumed_stream_goes_on_with_the_batches_of_the_uninterrupted_one(star
     resumed = Stream(start=start, total=20, n=n, batch=batch, seed=seed)
     assert list(resumed) == uninterrupted[start:]
     assert len(resumed) == 20 - start
+
+
+def test_two_seeds_draw_other_masks_at_the_same_step_and_two_steps_of_one_seed_too():
+    masks = {}
+    for seed in (0, 1, 2**31):
+        for step in (0, 1):
+            torch.manual_seed(seed_of(seed, step))
+            masks[seed, step] = tuple((torch.rand(64) < 0.5).tolist())
+    assert len(set(masks.values())) == 6
+    assert all(0 <= seed_of(seed, step) < 2**32 for seed, step in masks)
 
 
 def test_the_cosine_schedule_by_hand():

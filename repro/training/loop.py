@@ -22,7 +22,7 @@ from repro.training.log import append_point, cut_log, read_log
 from repro.training.saving import Saver
 from repro.training.state import Events, Interrupted, NonFinite, Progress, Trained, difference
 from repro.training.step import AUTOCAST, all_finite, copy_weights, evaluating, make_optimiser, move_average, normalise
-from repro.training.stream import Stream, batch_at, learning_rate, steps_per_epoch
+from repro.training.stream import Stream, batch_at, learning_rate, seed_of, steps_per_epoch
 
 INTERVAL = 20  # steps between two readings of the device: curve points, the non-finite flag
 
@@ -131,7 +131,7 @@ class Trainer:
     def _step(self, image: torch.Tensor, label: torch.Tensor) -> None:
         """One optimiser step on a global batch, in micro-batches whose losses add up."""
         step = self.progress.step
-        torch.manual_seed((self.seed << 32) + step)  # dropout: a function of (seed, step), on every device
+        torch.manual_seed(seed_of(self.seed, step))  # dropout: a function of (seed, step), on every device
         rate = learning_rate(step, self.total, self.recipe)
         for group in self.optimiser.param_groups:
             group["lr"] = rate

@@ -22,6 +22,11 @@ def permutation(seed: int, epoch: int, n: int) -> np.ndarray:
     return np.argsort(key ^ (key >> np.uint64(31)), kind="stable")
 
 
+def seed_of(seed: int, step: int) -> int:
+    """Return the 32-bit seed of a step's random state, mixed from (seed, step): a CPU's generator looks at no more."""
+    return int(np.random.SeedSequence((seed, step)).generate_state(1)[0])
+
+
 def steps_per_epoch(n: int, batch: int) -> int:
     """Return ceil(n / batch): no batch is ever short, the stream runs on into the next permutation."""
     return -(-n // batch)
