@@ -12,7 +12,11 @@ from repro.table.grid import Grid, make_grid
 
 __all__ = ["FORMATS", "Grid", "as_csv", "as_text", "grid_of", "make_grid", "render"]
 
-OTHERS = {"cost": cost_grid, "classes": classes_grid, "confusion": confusion_grid}  # what is shown instead of scores
+OTHERS = {  # what is shown instead of scores, from a comparison and the folder of tables that its records are in
+    "cost": cost_grid,
+    "classes": lambda comparison, tables: classes_grid(comparison),
+    "confusion": lambda comparison, tables: confusion_grid(comparison),
+}
 
 
 def grid_of(table: Table | FactTable, suite: Suite, folder: Folder, *, columns: str = "paper") -> Grid:
@@ -27,7 +31,7 @@ def grid_of(table: Table | FactTable, suite: Suite, folder: Folder, *, columns: 
     if isinstance(table, FactTable):
         return facts_grid(table, folder)
     if columns in OTHERS:
-        return OTHERS[columns](compare(table, suite, folder))
+        return OTHERS[columns](compare(table, suite, folder), folder.records.parent)
     shown = table.columns if columns == "all" else headline_columns(table) or table.columns
     return make_grid(compare(table, suite, folder, columns=shown))
 
