@@ -3,12 +3,11 @@
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,9 +80,15 @@ def kill_worker(cluster, driver: subprocess.Popen) -> None:
 
 
 def kill_node(cluster, driver: subprocess.Popen) -> None:
-    """Kill a node that does a run and is not the head."""
+    """Kill a node that does a run and is not the head: all of its processes at once.
+
+    Without its raylet alone a worker lives on for a moment, in which a short run ends: nothing would be lost.
+    """
     node = wait_for(lambda: [node for node in alive(cluster)[1:] if tasks_of(node)])[-1]
-    os.kill(raylet_of(node), signal.SIGKILL)
+    raylet = psutil.Process(raylet_of(node))
+    for process in [*raylet.children(recursive=True), raylet]:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def kill_driver(cluster, driver: subprocess.Popen) -> None:
