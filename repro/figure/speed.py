@@ -21,7 +21,8 @@ def draw(lines: list[dict[str, str]]):
             ratio = float(line["ratio"])
             ours = line["way"].startswith("ours")
             axes.barh(place, ratio - 1, left=1, height=0.62, color=OURS if ours else OTHER)
-            axes.text(max(ratio, 1) * 1.06, place, f"{ratio:.3g}", va="center", fontsize=7.5)
+            beside = max(ratio, 1, float(line["wanted"] or 1))
+            axes.text(beside * 1.06, place, f"{ratio:.3g}", va="center", fontsize=7.5)
             if line["wanted"]:
                 axes.plot((float(line["wanted"]),) * 2, (place - 0.42, place + 0.42), color=GOAL, linewidth=2)
         if shown:
