@@ -11,7 +11,7 @@ from repro.papers.spec import Column, FactTable, Suite, Table
 from repro.papers.suites import SUITES
 from repro.records import Folder
 from repro.report.verdicts import WORDS, Word
-from repro.table.cost import cost_grid
+from repro.table import grid_of
 from repro.table.facts import facts_grid
 from repro.table.grid import Grid, digits_of, make_grid
 from repro.table.notes import Notes, notes_of
@@ -116,7 +116,7 @@ def _exhibit(table: Table, suite: Suite, folder: Folder) -> Exhibit:
         headers=tuple(
             names.pop(0).removeprefix(f"{column.name} ") if has else "" for column, has in zip(table.columns, reported)
         ),
-        cost=cost_grid(comparison),
+        cost=grid_of(table, suite, folder, columns="cost"),
     )
 
 
