@@ -23,13 +23,14 @@ ROWS: dict[str, str] = {  # row -> the function that measures it
     "overfit": "repro.bench.overfit:measure",
     "demo": "repro.bench.commands:measure_demo",
     "tests": "repro.bench.commands:measure_tests",
+    "portable": "repro.bench.portable:measure",
     "receptive-field": "repro.bench.receptive_field:measure",
     "faults": "repro.bench.survival:measure",
     "defects": "repro.bench.defects:measure",
     "cluster": "repro.bench.cluster:measure",
 }
 # They take minutes, or what not every machine has.
-NAMED_ONLY = {"cluster", "faults", "defects", "networks", "overfit", "receptive-field", "demo", "tests"}
+NAMED_ONLY = {"cluster", "faults", "defects", "networks", "overfit", "receptive-field", "portable", "demo", "tests"}
 
 Measured = Result | Sheet | Sequence[Result]
 
