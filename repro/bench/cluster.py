@@ -66,7 +66,7 @@ def _survived(folder: Path, *, runs: int, epochs: int) -> Iterator[Row]:
         for name in ("worker", "driver", "node"):  # the node last: it does not come back
             found = faults.suffer(folder, (name,), runs=runs, epochs=epochs, cluster=nodes)
             if name != "driver" and not found.begun_again:
-                raise ValueError(f"no run was lost with the {name}, so nothing was shown; measure again with more epochs")
+                raise ValueError(f"no run was lost with the {name}: nothing was shown; measure with more epochs")
             said = f"kill -9 of a {name}: "
             yield said + "runs equal to the bit", str(found.equal), "runs", str(runs), "measured"
             yield said + "runs begun again", str(found.begun_again), "runs", str(runs), "measured"
