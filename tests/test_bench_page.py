@@ -63,6 +63,9 @@ def test_without_a_measurement_a_figure_says_so(tmp_path):
         assert benches.files_of(id, tmp_path)[".png"].startswith(b"\x89PNG")
 
 
-def test_nothing_but_the_plain_path_and_parts_is_left_out():
-    lines = [{"ratio": "2.00"}, {"ratio": "1.00"}, {"ratio": "1.50"}, {"ratio": ""}]
-    assert speed.compared(lines) == [{"ratio": "2.00"}, {"ratio": "1.50"}]
+def test_the_plain_path_is_the_second_of_each_benchmark_whatever_the_ratios():
+    def lines(of, *ratios):
+        return [{"row": "step", "of": of, "ratio": ratio} for ratio in ratios]
+
+    found = speed.compared([*lines("one", "1.00", "1.00", "1.50", ""), *lines("two", "2.00", "1.00")])
+    assert [line["ratio"] for line in found] == ["1.00", "1.50", "2.00"]
