@@ -4,7 +4,7 @@ __version__ = "0.1.0"
 
 
 def load(path, *, weights: str = "last", device: str = "cpu"):
-    """Return the trained network in `path`, ready to predict; see `repro.trained.load`, which imports torch."""
-    from repro import trained
+    """Return the trained network in `path`, ready to predict; see `repro.trained.network.load`, which imports torch."""
+    from repro.trained import network
 
-    return trained.load(path, weights=weights, device=device)
+    return network.load(path, weights=weights, device=device)

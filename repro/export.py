@@ -5,12 +5,12 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from repro.card import USES, card
 from repro.command import DONE, FAILED, Parser, run, size
 from repro.files import write_anew
 from repro.folders import DONE as FINISHED
 from repro.folders import WEIGHTS, RunFolder, find
 from repro.progress import make_console
+from repro.trained.card import USES, card
 
 EXAMPLES = (
     "repro export --run 16e6                               exports/16e6ac00c2bc-last: model.safetensors, README.md",
@@ -47,9 +47,9 @@ def _main(arguments: Sequence[str] | None) -> int:
     folder = find(options.run)
     if folder.state != FINISHED:
         raise ValueError(f"run {folder.id} is {folder.state}; only a finished run is exported")
-    from repro import trained  # torch takes seconds to import
+    from repro.trained import network  # torch takes seconds to import
 
-    model = trained.load(folder.path, weights=options.weights)
+    model = network.load(folder.path, weights=options.weights)
     output = options.output or Path("exports") / f"{folder.id}-{options.weights}"
     console = make_console(quiet=options.quiet)
     with tempfile.TemporaryDirectory() as aside:
@@ -81,7 +81,7 @@ def to_safetensors(model, folder: RunFolder, to: Path, size) -> tuple[str, list[
     """Write model.safetensors, which says itself what it holds; return how to load it and what to print."""
     from safetensors.torch import save_file
 
-    from repro.trained import KEY, MODEL
+    from repro.trained.network import KEY, MODEL
 
     state = {name: tensor.contiguous() for name, tensor in model.network.state_dict().items()}
     save_file(state, to / MODEL, metadata={KEY: model.about.as_json()})  # one entry: several have no fixed order
@@ -118,7 +118,7 @@ def to_onnx(model, folder: RunFolder, to: Path, size) -> tuple[str, list[str]]:
         ValueError: a package is missing, or this network cannot be expressed.
         Disagreement: its logits are not torch's.
     """
-    from repro.onnx import difference, write_onnx
+    from repro.trained.onnx import difference, write_onnx
 
     height, width = size or folder.record["network"]["size"]
     write_onnx(model.network, to / "model.onnx", (height, width))

@@ -160,7 +160,7 @@ def run_of(network: str, paper: str, recipe: Recipe, seed: int) -> Run:
 
 def train(run: Run, folder: Path, options, dataset) -> tuple[int, list[str] | None]:
     """Train and score a run unless it is done; return the exit code and its line of the table."""
-    from repro import jobs  # torch takes seconds to import
+    from repro.jobs.one import one_by_one  # torch takes seconds to import
     from repro.machine import pick_device
     from repro.progress import Watch, make_console
     from repro.runner import Setting
@@ -171,7 +171,7 @@ def train(run: Run, folder: Path, options, dataset) -> tuple[int, list[str] | No
     stop.listen()
     job = Job(run, (f"own/{run.network}",))
     with Watch(make_console(), 1) as watch:
-        (_, outcome), *_ = jobs.one_by_one([job], setting, watch, stop)
+        (_, outcome), *_ = one_by_one([job], setting, watch, stop)
     if outcome.code != DONE:
         print(outcome.said, file=sys.stderr)
         return outcome.code, None

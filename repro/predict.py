@@ -67,16 +67,16 @@ def _main(arguments: Sequence[str] | None) -> int:
         raise ValueError("--overlay goes with --format png: the server would take an overlay for a second result")
     named = find_pictures(options.pictures)
     path = find(options.run).path if options.run else options.checkpoint
-    from repro import pictures, trained  # torch takes seconds to import
     from repro.machine import pick_device
+    from repro.trained import network, pictures  # torch takes seconds to import
 
     made = pictures.makers(official=official, overlay=options.overlay, probabilities=options.probabilities)
     targets = plan_files(named, options.output, made, pictures.official_name if official else _stem)
-    model = trained.load(path, weights=options.weights, device=pick_device(options.device))
+    model = network.load(path, weights=options.weights, device=pick_device(options.device))
     if official and model.class_names != tuple(pictures.CLASSES):
         raise ValueError(f"{path}: its {len(model.class_names)} classes are not Cityscapes' 19")
     protocol = {"window": options.window, "flips": options.flips, "scales": options.scales}
-    how = {"recipe": trained.with_protocol(model.recipe, **protocol), "size": pictures.SIZE if official else None}
+    how = {"recipe": network.with_protocol(model.recipe, **protocol), "size": pictures.SIZE if official else None}
     console = make_console(quiet=options.quiet)
     console.print(f"{_what(model)}; {_count(len(targets))}.", markup=False)
     if not official:

@@ -198,7 +198,7 @@ def _fitted(suite: Suite, order: Order, options: argparse.Namespace) -> Suite:
     """
     micro = options.micro_batch
     if micro == "auto":
-        from repro.fitting import micro_batch_of  # torch takes seconds to import
+        from repro.jobs.fitting import micro_batch_of  # torch takes seconds to import
         from repro.machine import pick_device
         from repro.runner import Setting
 

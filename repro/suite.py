@@ -128,7 +128,7 @@ def _clear_leftovers(done: Iterable[Path]) -> None:
 
 def _perform(suite: Suite, due: Sequence[Job], order: Order, console, stop: Stop) -> int:
     """Train and evaluate the due runs; the views they touch follow after each."""
-    from repro.handout import hand_out  # torch takes seconds to import: only where there is something to train
+    from repro.jobs.handout import hand_out  # torch takes seconds to import: only where there is something to train
     from repro.runner import Setting
 
     setting = Setting(

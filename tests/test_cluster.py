@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from measured import ROOT, snapshot
 
-from repro import cluster
-from repro.cluster import Demand, connected, demand_of, slots_of
-from repro.lanes import Share
+from repro.jobs import cluster
+from repro.jobs.cluster import Demand, connected, demand_of, slots_of
+from repro.jobs.lanes import Share
 from repro.run import main
 
 LARGE = {"CPU": 64.0, "GPU": 8.0, "memory": 1e12}
@@ -111,7 +111,7 @@ def test_a_ray_that_is_started_here_has_a_fresh_token_and_no_dashboard_and_ends_
     pytest.importorskip("ray", reason="Ray is not installed")
     code = (
         "import os, psutil\n"
-        "from repro.cluster import connected, nodes\n"
+        "from repro.jobs.cluster import connected, nodes\n"
         "with connected('auto') as said:\n"
         "    assert said == 'started Ray on this machine' and len(nodes()) == 1\n"
         "    assert os.environ['RAY_AUTH_MODE'] == 'token' and len(os.environ['RAY_AUTH_TOKEN']) == 64\n"

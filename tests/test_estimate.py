@@ -9,7 +9,7 @@ from rich.console import Console
 
 from repro import plan, records
 from repro.dry_run import disk_of
-from repro.estimate import CHECKPOINT_BYTES, Estimate, announce
+from repro.jobs.estimate import CHECKPOINT_BYTES, Estimate, announce
 from repro.runner import Setting
 
 GIB = 2**30

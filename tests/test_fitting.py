@@ -5,8 +5,9 @@ import json
 import pytest
 import torch
 
-from repro import fitting, plan
-from repro.fitting import NO_ROOM, largest_that_fits, micro_batch_of
+from repro import plan
+from repro.jobs import fitting
+from repro.jobs.fitting import NO_ROOM, largest_that_fits, micro_batch_of
 from repro.runner import Setting
 
 

@@ -15,16 +15,16 @@ import torch
 from measured import ROOT
 from rich.console import Console
 
-from repro import jobs, lanes
 from repro.bench import tiny_runs
 from repro.bench.tiny_runs import job, one_after_another, results, setting
 from repro.command import DONE, FAILED, STOPPED, Stop
-from repro.estimate import CONTEXT_BYTES, Estimate, longest_first
-from repro.handout import follow
-from repro.jobs import Retries, attempt
-from repro.lanes import Share, shares, side_by_side, visible_gpus
-from repro.livetable import LiveTable
-from repro.messages import Board, Report, Reporter
+from repro.jobs import lanes, one
+from repro.jobs.estimate import CONTEXT_BYTES, Estimate, longest_first
+from repro.jobs.handout import follow
+from repro.jobs.lanes import Share, shares, side_by_side, visible_gpus
+from repro.jobs.livetable import LiveTable
+from repro.jobs.messages import Board, Report, Reporter
+from repro.jobs.one import Retries, attempt
 from repro.training import Events
 
 
@@ -204,7 +204,7 @@ def test_a_mistake_of_ours_fails_one_run_and_leaves_its_traceback(data: Path, tm
         raise RuntimeError("CUDA error: unspecified\nlaunch failure")
 
     made = job(0, epochs=1)
-    monkeypatch.setattr(jobs, "perform", perform)
+    monkeypatch.setattr(one, "perform", perform)
     outcome = attempt(made, setting(tmp_path, data), Events())
     assert outcome.code == FAILED
     assert outcome.said.startswith("tiny/unet: RuntimeError: CUDA error: unspecified (traceback in ")
@@ -302,7 +302,7 @@ def test_options_that_contradict_each_other_are_one_sentence(arguments: list[str
 
 def test_a_share_of_a_gpu_is_refused_where_there_is_none(data: Path, tmp_path: Path):
     from repro import plan
-    from repro.handout import hand_out
+    from repro.jobs.handout import hand_out
     from repro.suite import Order
 
     made = [job(0, epochs=1)]

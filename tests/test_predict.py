@@ -14,10 +14,11 @@ from PIL import Image
 from trained_runs import STREET, finish, network_of
 
 import repro
-from repro import checkpoint, folders, pictures, predict
+from repro import checkpoint, folders, predict
 from repro.data.cityscapes import CLASSES
 from repro.data.images import read_picture
 from repro.data.transforms import resize_image
+from repro.trained import pictures
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from repro.models.checkpointing import recomputed
 from repro.models.large_kernel import LargeKernelConv2d
 from repro.models.tcnet.blocks import PLACES, AttendedMap, ConvolutionUnit, Placement, SelfAttention, bounded
-from repro.models.checkpointing import recomputed
 from repro.models.tcnet.fusion import ChannelWeights, Concatenation, MultiScaleFusion
 from repro.models.tcnet.large_kernel_module import LargeKernelModule, LargeKernelModuleB
 from repro.models.tcnet.transformer import EnhancedTransformerModule, TransformerHalf, TransformerStage

@@ -16,11 +16,11 @@ from rich.console import Console
 from repro import machine, records
 from repro.bench import faults, tiny_runs
 from repro.bench.sheet import Sheet
-from repro.cluster import Demand, connected, over_ray
 from repro.collect import collect
 from repro.command import DONE, Stop
-from repro.livetable import LiveTable
-from repro.messages import Board, Report
+from repro.jobs.cluster import Demand, connected, over_ray
+from repro.jobs.livetable import LiveTable
+from repro.jobs.messages import Board, Report
 from repro.plan import Split, from_identity
 
 HEADERS = ("what", "value", "unit", "n", "kind")

@@ -13,8 +13,8 @@ from repro import machine
 from repro.bench.sheet import Sheet
 from repro.bench.systems import EVALUATED_ONLY, System, systems
 from repro.networks import build
-from repro.onnx import difference, write_onnx
 from repro.papers.suites import DEMO
+from repro.trained.onnx import difference, write_onnx
 
 SIZE = (64, 64)
 AGREE = 1e-4  # of the largest logit, or of 1

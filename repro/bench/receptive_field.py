@@ -39,8 +39,8 @@ def measure(*, size: tuple[int, int] = SIZE, width: int = WIDTH, seeds: int = SE
         rows.append((f"{kernel}x{kernel}", shape, str(width), str(seeds), str(images), *areas, numbers))
     return Sheet(
         row="receptive-field",
-        about=f"effective receptive field of TCNet's convolutional branch at stride 32, random weights, cells of {CELL}x{CELL} "
-        "pixels, area in per cent of the image",
+        about="effective receptive field of TCNet's convolutional branch at stride 32, random weights, cells of "
+        f"{CELL}x{CELL} pixels, area in per cent of the image",
         headers=HEADERS, rows=tuple(rows), goal=GOAL, machine=machine.describe(torch.device("cpu")),
         found=f"half of it lies in {rows[0][5]} % of the image with 31x31 kernels, in {rows[1][5]} % with 3x3",
         unprinted=("cells",),

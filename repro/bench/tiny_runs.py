@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from repro import cluster
 from repro.command import DONE, Stop
 from repro.data.own import describe
-from repro.handout import follow
-from repro.jobs import Outcome, attempt
+from repro.jobs import cluster
+from repro.jobs.handout import follow
+from repro.jobs.one import Outcome, attempt
 from repro.papers.spec import Recipe
 from repro.plan import Job, Run, Split
 from repro.progress import make_console

@@ -19,7 +19,7 @@ import torch
 from repro import evaluation, files
 from repro.bench import tiny_runs
 from repro.command import DONE, Stop
-from repro.jobs import attempt
+from repro.jobs.one import attempt
 from repro.runner import run_folder
 from repro.training import Events, Trainer
 

@@ -10,10 +10,10 @@ from rich.console import Console
 
 from repro.command import DONE, Stop
 from repro.data import find_root, search_folders
-from repro.estimate import Estimate, announce, estimate, longest_first
-from repro.jobs import Outcome, name_of, not_begun, one_by_one, steps_of
-from repro.lanes import shares, side_by_side, visible_gpus
-from repro.livetable import LiveTable
+from repro.jobs.estimate import Estimate, announce, estimate, longest_first
+from repro.jobs.lanes import shares, side_by_side, visible_gpus
+from repro.jobs.livetable import LiveTable
+from repro.jobs.one import Outcome, name_of, not_begun, one_by_one, steps_of
 from repro.machine import pick_device
 from repro.papers.spec import Suite
 from repro.plan import Job
@@ -105,7 +105,7 @@ def _on_cluster(
     suite: Suite, due: Sequence[Job], setting: Setting, order: Order, console: Console, stop: Stop, finished: Finished
 ) -> int:
     """Over Ray."""
-    from repro import cluster  # Ray is an extra
+    from repro.jobs import cluster  # Ray is an extra
 
     with cluster.connected(order.cluster) as said:
         stop.listen()  # Ray has set a handler of its own

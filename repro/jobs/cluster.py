@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from repro.command import DONE, FAILED, STOPPED, Stop
-from repro.jobs import RETRIES, Outcome, Retries, attempt, name_of, not_begun
-from repro.lanes import PATIENCE, Share
-from repro.livetable import LiveTable
-from repro.messages import Board, Report, Reporter
+from repro.jobs.lanes import PATIENCE, Share
+from repro.jobs.livetable import LiveTable
+from repro.jobs.messages import Board, Report, Reporter
+from repro.jobs.one import RETRIES, Outcome, Retries, attempt, name_of, not_begun
 from repro.plan import Job
 from repro.runner import Setting, is_done
 

@@ -8,7 +8,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from repro.messages import Report
+from repro.jobs.messages import Report
 from repro.progress import duration
 
 EVERY = 60.0  # seconds between two lines where there is no terminal

@@ -13,9 +13,9 @@ from multiprocessing.connection import Connection, wait
 import torch
 
 from repro.command import FAILED, Stop
-from repro.jobs import RETRIES, Outcome, Retries, attempt, name_of, not_begun
-from repro.livetable import LiveTable
-from repro.messages import Report, Reporter
+from repro.jobs.livetable import LiveTable
+from repro.jobs.messages import Report, Reporter
+from repro.jobs.one import RETRIES, Outcome, Retries, attempt, name_of, not_begun
 from repro.plan import Job
 from repro.runner import Setting
 

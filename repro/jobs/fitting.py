@@ -10,8 +10,8 @@ from dataclasses import replace
 import psutil
 import torch
 
-from repro.estimate import measure
 from repro.files import write_atomically
+from repro.jobs.estimate import measure
 from repro.machine import kind
 from repro.parallel import ALONE
 from repro.plan import Job, Run
