@@ -23,8 +23,11 @@ def permutation(seed: int, epoch: int, n: int) -> np.ndarray:
 
 
 def seed_of(seed: int, step: int) -> int:
-    """Return the 32-bit seed of a step's random state, mixed from (seed, step): a CPU's generator looks at no more."""
-    return int(np.random.SeedSequence((seed, step)).generate_state(1)[0])
+    """Return the 32-bit seed of a step's random state, mixed from (seed, step): a CPU's generator looks at no more.
+
+    The steps of two seeds begin a golden section of 2**32 apart (Knuth, The Art of Computer Programming 3, 6.4).
+    """
+    return (seed * 0x9E3779B1 + step) % 2**32
 
 
 def steps_per_epoch(n: int, batch: int) -> int:
