@@ -178,12 +178,13 @@ def _legs(options: argparse.Namespace, order: Order) -> list[tuple[Suite, Order]
         raise ValueError("reproduction says itself which cells it does; name a suite to use --only or --ablations")
     suites = [(_reduced(plan.suite(leg.suite), options), leg) for leg in REPRODUCTION]
     missing = {suite.name: missing_data(suite, options.data) for suite, _ in suites}
-    if all(missing.values()):
+    nothing = all(missing.values())
+    if nothing and not options.dry_run:
         raise ValueError(next(iter(missing.values()))[0])
     return [
         (suite, replace(order, only=leg.only, ablations=leg.ablations, go_on=True))
         for suite, leg in suites
-        if not missing[suite.name]
+        if nothing or not missing[suite.name]
     ]
 
 
