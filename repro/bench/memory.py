@@ -47,7 +47,7 @@ def measure(*, device: torch.device | None = None, every: bool = False) -> Sheet
         "that is alive with weights, gradients, optimiser and input, computed from shapes",
         headers=(
             "system", "batch", "kept", "peak", "kept, recomputing blocks", "peak, recomputing blocks",
-            "peak, measured", "goal", "recomputes on a card",
+            "peak, measured", "limit", "recomputes on a card",
         ),
         rows=tuple(rows),
         goal=GOAL,

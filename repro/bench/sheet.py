@@ -61,4 +61,5 @@ def machine_text(machine: Mapping[str, object]) -> str:
 
 def facts_of(machine: Mapping[str, object]) -> dict[str, object]:
     """Return what stands of the machine in a line of CSV: itself and the versions of its libraries."""
-    return {key: value for key, value in machine.items() if key != "libraries"} | dict(machine.get("libraries", {}))
+    facts = {"os" if key == "system" else key: value for key, value in machine.items() if key != "libraries"}
+    return facts | dict(machine.get("libraries", {}))  # "system" is a network's column
