@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from alone import passes_alone
 from measured import ROOT, snapshot
 
 from repro.jobs import cluster
@@ -129,20 +130,6 @@ def test_a_ray_that_is_started_here_has_a_fresh_token_and_no_dashboard_and_ends_
 
 
 @pytest.mark.slow
-def test_killing_a_worker_a_node_and_the_driver_changes_no_bit(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-):
+def test_killing_a_worker_a_node_and_the_driver_changes_no_bit():
     pytest.importorskip("ray", reason="Ray is not installed")
-    from repro.bench import faults, tiny_runs
-
-    monkeypatch.delenv("RAY_TMPDIR")  # the names of its sockets would be too long
-    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_USAGE_STATS_ENABLED"):
-        monkeypatch.setenv(name, "")  # so that they are taken away again
-    folder = tmp_path_factory.mktemp("cluster")
-    data = tiny_runs.draw(folder / "data")
-    jobs = [tiny_runs.job(seed, epochs=12) for seed in range(4)]
-    tiny_runs.one_after_another(jobs, tiny_runs.setting(folder / "alone", data))
-    with faults.three_nodes() as nodes:
-        found = faults.suffer(folder, ("worker", "node", "driver"), runs=4, epochs=12, cluster=nodes)
-    assert (found.calls, found.finished, found.equal) == (2, 4, 4)
-    assert found.begun_again >= 1  # the worker's run; the driver may die before it hears of the node
+    passes_alone("cluster_alone.py")

@@ -37,6 +37,7 @@ from repro.command import BUSY, DONE, FAILED, STOPPED
 KILLS = 100
 GOAL = "every fault survived, none silently, every resumed run equal to the bit to one that was not disturbed"
 SELECTION = PARTS["selection"]  # images evaluated at each epoch's end; those of the report follow the last
+PATIENCE = 20.0  # seconds until a checkpoint is there
 LANES = 2  # faults at once: one a core of the smallest machine
 SAVED = ("checkpoint", "evidence", "record")  # what is written aside and renamed: in training, and at the end
 
@@ -186,9 +187,22 @@ def _at_point(of: str, at: int, name: str) -> Callable:
 
 def _interrupted(stage: Stage, name: str) -> Path:
     """Kill a run that has two generations of checkpoints; return the newer one."""
-    assert end_of(start(stage, name, before=at_step(7, die))) == KILLED
+    assert end_of(start(stage, name, before=at_step(7, _once_saved(stage, name, [6, 4], die)))) == KILLED
     (_, newest), _ = checkpoint.generations(folder_of(stage, name))
     return newest
+
+
+def _once_saved(stage: Stage, name: str, steps: list[int], what: Callable[[], None]) -> Callable[[], None]:
+    """Do `what` when the checkpoints of these steps, and no others, are there: they are written beside training."""
+
+    def wait() -> None:
+        until = time.monotonic() + PATIENCE
+        while [step for step, _ in checkpoint.generations(folder_of(stage, name))] != steps:
+            assert time.monotonic() < until, "the checkpoints were not written"
+            time.sleep(0.001)
+        what()
+
+    return wait
 
 
 def _damaged(how: Callable[[bytearray], bytes]) -> Callable:
@@ -240,7 +254,7 @@ def _terminated(times: int) -> Callable:
             os.kill(os.getpid(), signal.SIGTERM)
 
     def inject(stage: Stage, name: str) -> tuple[bool, bool]:
-        code = end_of(start(stage, name, before=at_step(5, tell)))
+        code = end_of(start(stage, name, before=at_step(5, _once_saved(stage, name, [4, 2], tell))))
         kept = [step for step, _ in checkpoint.generations(folder_of(stage, name))]
         done, same = _resumed(stage, name)
         expected = (STOPPED, [5, 4]) if times == 1 else (128 + signal.SIGTERM, [4, 2])  # the second one: at once
