@@ -507,7 +507,6 @@ def test_where_one_is_killed_the_others_end_in_a_sentence_and_another_number_goe
     out, err = launcher.communicate(timeout=120)
     assert launcher.returncode == 1  # torchrun's own, whatever its processes return
     assert "run_all.sh: another process of this run ended or hangs; the same call goes on from the last" in err
-    assert "(exitcode: -9) local_rank: 1" in err and "exitcode  : 75" in err
     assert out.count("2 processes train each run together.") == 1
     alone = start(checkout, *CALL)
     _, err = alone.communicate(timeout=120)

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from repro import checkpoint
-from repro.training import Events, Failed, Interrupted, NonFinite, explained, read_log
+from repro.training import Events, Failed, Interrupted, NonFinite, explained, loading, read_log
 from repro.training.saving import Saver
 
 CPU = torch.device("cpu")
@@ -47,6 +47,17 @@ def test_a_counted_few_bad_steps_are_left_out_and_noted(tmp_path, how, precision
     assert trained.progress.finished == "all epochs"
     assert all(tensor.isfinite().all() for tensor in network.state_dict().values())
     assert all(point["train_loss"] < 2 for point in trained.curve)  # finite, and a mean over the steps that counted
+
+
+def test_a_loader_process_that_dies_while_it_hands_a_batch_over_is_said_to_have_died():
+    def batches():
+        yield "a batch"
+        raise ConnectionResetError(104, "Connection reset by peer")
+
+    received = loading._received(batches())
+    assert next(received) == "a batch"
+    with pytest.raises(Failed, match="a loader process died"), explained(tiny.recipe(), CPU):
+        next(received)
 
 
 def test_a_step_that_is_left_out_moves_nothing(tmp_path):

@@ -27,10 +27,24 @@ def loading(samples: Dataset, stream: Iterable, *, workers: int, pin: bool) -> I
         )
     )
     try:
-        yield batches
+        yield _received(batches) if workers else batches
     finally:
         if workers:  # not left to the garbage: torch speaks of a dead process again whenever any other one ends
             batches._shutdown_workers()
+
+
+def _received(batches: Iterator) -> Iterator:
+    """The batches; a process that dies while it hands one over is said as torch says it of one that died before."""
+    while True:
+        try:
+            batch = next(batches)
+        except StopIteration:
+            return
+        except (ConnectionError, EOFError, FileNotFoundError) as error:
+            if "in DataLoader worker process" in str(error):  # what reading a file raised there
+                raise
+            raise RuntimeError("DataLoader worker (pid unknown) exited unexpectedly") from error
+        yield batch
 
 
 def _start_worker(_: int) -> None:
