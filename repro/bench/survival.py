@@ -241,7 +241,7 @@ def _race(stage: Stage, name: str) -> tuple[bool, bool]:
 
 def _full(stage: Stage, name: str) -> tuple[bool, bool]:
     """No file may grow: the run fails in a sentence, keeps its checkpoint, and goes on when there is room."""
-    code = end_of(start(stage, name, before=victims.full_disk))
+    code = end_of(start(stage, name, before=at_step(5, _once_saved(stage, name, [4, 2], victims.fill_disk))))
     kept = [step for step, _ in checkpoint.generations(folder_of(stage, name))]
     sentence = "File too large" in said(stage, name) and "Traceback" not in said(stage, name)
     done, same = _resumed(stage, name)

@@ -249,9 +249,9 @@ class _Torn:
         self._file.write(data[len(data) // 2 :])
 
 
-def full_disk(events: Events) -> None:
-    """The misfortune of a disk that is full from the fifth step on: no file grows beyond a few hundred bytes."""
-    at_step(5, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (800, resource.RLIM_INFINITY)))(events)
+def fill_disk() -> None:
+    """Let no file of this process grow beyond a few hundred bytes from here on, as on a full disk."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (800, resource.RLIM_INFINITY))
 
 
 @contextlib.contextmanager
