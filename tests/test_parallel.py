@@ -337,28 +337,10 @@ def copied(source: Path, target: Path) -> Path:
     return target
 
 
-class Failing(nn.Module):
-    """The tiny network; on one process its n-th training step gives an infinite loss or gradient."""
-
-    def __init__(self, at, how):
-        super().__init__()
-        self.inner, self.at, self.how, self.calls = tiny.network(), at, how, 0
-
-    def forward(self, image):
-        logits = self.inner(image)
-        self.calls += self.training
-        if self.training and self.calls == self.at:
-            if self.how == "gradient":
-                logits.register_hook(lambda gradient: gradient * float("inf"))
-            else:
-                logits = logits * float("inf")
-        return logits
-
-
 def train_failing(processes, root, how, changes):
     folder = root / str(processes.rank)
     folder.mkdir(parents=True)
-    network = Failing(5 if processes.rank == 1 else -1, how)
+    network = tiny.Failing(5 if processes.rank == 1 else -1, how)
     trainer = tiny.trainer(folder, of=network, processes=processes, epochs=3, **changes)
     trained = trainer.train()
     return trainer.last_weights(), trained.progress.skipped, trainer.scaler.get_scale()

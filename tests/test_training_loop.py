@@ -206,28 +206,9 @@ def test_a_selection_loss_that_is_not_a_number_is_beaten_by_any_other(tmp_path):
     assert (trained.progress.best_epoch, trained.progress.best_loss, trained.progress.stale) == (2, 2.0, 2)
 
 
-class Failing(nn.Module):
-    """The tiny network, whose logits or gradient become infinite at the n-th training step."""
-
-    def __init__(self, at, how):
-        super().__init__()
-        self.inner, self.at, self.how, self.calls = tiny.network(), at, how, 0
-
-    def forward(self, image):
-        logits = self.inner(image)
-        if self.training:
-            self.calls += 1
-        if self.training and self.calls == self.at:
-            if self.how == "gradient":
-                logits.register_hook(lambda gradient: gradient * float("nan"))
-            else:
-                logits = logits * float("inf")
-        return logits
-
-
 @pytest.mark.parametrize("how", ["loss", "gradient"])
 def test_a_loss_or_gradient_that_is_not_finite_stops_with_step_and_images_before_anything_is_saved(tmp_path, how):
-    network = Failing(at=8, how=how)
+    network = tiny.Failing(at=8, how=how)
     after_seven = finish_at(tmp_path / "good", 7)
     (tmp_path / "bad").mkdir()
     with pytest.raises(NonFinite) as error:
@@ -252,7 +233,7 @@ def finish_at(folder, step):
 
 
 def test_float16_stops_at_the_first_infinite_loss_too(tmp_path):
-    network = Failing(at=8, how="loss")
+    network = tiny.Failing(at=8, how="loss")
     with pytest.raises(NonFinite, match="step 7 is not finite"):
         tiny.trainer(tmp_path, of=network, precision="float16").train()
     assert all(weight.isfinite().all() for weight in network.parameters())
@@ -260,7 +241,7 @@ def test_float16_stops_at_the_first_infinite_loss_too(tmp_path):
 
 def test_a_checkpoint_is_never_written_after_a_bad_step(tmp_path):
     with pytest.raises(NonFinite):
-        tiny.trainer(tmp_path, of=Failing(at=8, how="loss"), every_steps=1).train()
+        tiny.trainer(tmp_path, of=tiny.Failing(at=8, how="loss"), every_steps=1).train()
     assert [step for step, _ in checkpoint.generations(tmp_path)] == [7, 6]
 
 

@@ -90,3 +90,22 @@ def trainer(folder: Path, *, of=None, samples=None, **changes) -> Trainer:
     settings = {"select": select, "seed": 5, "identity": {"network": "tiny", "recipe": {"epochs": how.epochs}}} | fields
     samples = samples if samples is not None else Noise()
     return Trainer(of or network(), loss, samples, recipe=how, folder=folder, device=device, **settings)
+
+
+class Failing(nn.Module):
+    """The tiny network, whose logits or gradient become infinite at the n-th training step."""
+
+    def __init__(self, at, how):
+        super().__init__()
+        self.inner, self.at, self.how, self.calls = network(), at, how, 0
+
+    def forward(self, image):
+        logits = self.inner(image)
+        if self.training:
+            self.calls += 1
+        if self.training and self.calls == self.at:
+            if self.how == "gradient":
+                logits.register_hook(lambda gradient: gradient * float("nan"))
+            else:
+                logits = logits * float("inf")
+        return logits
