@@ -190,9 +190,11 @@ from repro.training import Events
 
 def fill(progress):
     if progress.step == 7:
+        trainer.saver.wait()  # the checkpoint of step 6 is whole: it is the next one that meets the full disk
         resource.setrlimit(resource.RLIMIT_FSIZE, (2000, resource.RLIM_INFINITY))
 
-tiny.trainer(pathlib.Path(sys.argv[1]), of=tiny.network(), events=Events(on_step=fill)).train()
+trainer = tiny.trainer(pathlib.Path(sys.argv[1]), of=tiny.network(), events=Events(on_step=fill))
+trainer.train()
 """
 
 
