@@ -16,7 +16,7 @@ from repro.command import run as run_command
 from repro.networks import NETWORKS, constructor
 from repro.papers import PAPERS
 from repro.papers.spec import Recipe, Row, Table
-from repro.plan import Job, Run, Split
+from repro.plan import PRECISIONS, Job, Run, Split
 from repro.records import ROOT
 
 OURS = {"paper1": "attention_unet", "paper2": "tcnet"}  # the network each paper ends with
@@ -52,6 +52,7 @@ def make_parser() -> Parser:
     add("--batch", type=_whole, metavar="N", help="default: the recipe's")
     add("--size", type=size, metavar="HxW", help="resize to this; default: the recipe's")
     add("--crop", type=size, metavar="HxW", help="default: the recipe's, or what the smallest image holds")
+    add("--precision", choices=PRECISIONS, help="default: the recipe's")
     add("--weights", choices=("none", "imagenet"), default="none", help="of the encoder; default none")
     add("--seed", type=int, default=0, metavar="N")
     add("--device", choices=("auto", "cuda", "cpu"), default="auto")
@@ -78,6 +79,7 @@ def _main(arguments: Sequence[str] | None) -> int:
     dataset.check()
     _show(dataset)
     recipe = recipe_of(options, dataset)
+    _warn(recipe.precision, options.device)
     code, lines = DONE, []
     for network in networks:
         run = run_of(network, options.recipe, recipe, options.seed)
@@ -122,6 +124,14 @@ def _show(dataset) -> None:
     print(f"The split is {dataset.root / SPLIT}; give it with --split to keep it.")
 
 
+def _warn(precision: str, device: str) -> None:
+    """Print a line where the processor would only emulate the recipe's precision."""
+    from repro.machine import emulates, pick_device  # torch takes seconds to import
+
+    if emulates(precision, pick_device(device)):
+        print(f"This processor only emulates {precision}, many times slower than float32: consider --precision float32.")
+
+
 def _rows(recipe: str) -> list[tuple[Table, Row]]:
     """The rows of the paper with that recipe, then those of the others."""
     papers = sorted(PAPERS, key=lambda paper: paper.id != recipe)
@@ -134,7 +144,8 @@ def recipe_of(options, dataset) -> Recipe:
     from repro.data.images import size_of
 
     recipe = _rows(options.recipe)[0][0].recipe
-    given = {name: getattr(options, name) for name in ("epochs", "batch", "size", "crop") if getattr(options, name)}
+    fields = ("epochs", "batch", "size", "crop", "precision")
+    given = {name: getattr(options, name) for name in fields if getattr(options, name)}
     recipe = replace(recipe, weights=options.weights, **given)
     if recipe.crop and not options.crop:
         samples = [sample for part in dataset.counts for sample in dataset.split(part)]

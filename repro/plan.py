@@ -16,7 +16,11 @@ from repro.papers.suites import SUITES
 
 REVISIONS: dict[str, int] = {}  # network, data set or loss -> its revision where a fix changed what its runs mean
 
-_REDUCED = re.compile(r"(?P<base>.+?)(?:-e([1-9][0-9]{0,8}))?(?:-n([1-9][0-9]{0,8}))?(?:-m([1-9][0-9]{0,3}))?")
+PRECISIONS = ("float32", "bfloat16", "float16")
+_REDUCED = re.compile(
+    r"(?P<base>.+?)(?:-e([1-9][0-9]{0,8}))?(?:-n([1-9][0-9]{0,8}))?(?:-m([1-9][0-9]{0,3}))?"
+    rf"(?:-({'|'.join(PRECISIONS)}))?"
+)
 
 _UNTRAINED = {  # of a system without parameters only the sizes of the evaluation can change a score
     "weights": "none", "loss": "none", "alpha": None, "class_weights": None, "auxiliary_weights": (),
@@ -152,24 +156,34 @@ def named(kind: str, name: str, among: dict):
 def suite(name: str) -> Suite:
     """Return a suite by name, reduced where the name says so: "camvid-e4-n96" is camvid at 4 epochs and 96 images.
 
-    "camvid-m2" is camvid in micro-batches of 2, which batch-norm sees.
+    "camvid-m2" is camvid in micro-batches of 2, which batch-norm sees; "camvid-float32" is camvid in that precision.
     """
     match = _REDUCED.fullmatch(name)
-    base, *sizes = match.groups() if match else (name, None, None, None)
-    return reduced(named("suite", base, SUITES), *(int(size) if size else None for size in sizes))
+    base, *sizes, precision = match.groups() if match else (name, None)
+    sizes = (int(size) if size else None for size in sizes)
+    return reduced(named("suite", base, SUITES), *sizes, precision=precision)
 
 
-def reduced(of: Suite, epochs: int | None = None, limit: int | None = None, micro_batch: int | None = None) -> Suite:
-    """Return `of` at so many epochs, training images and images a forward pass, with a name of its own.
+def reduced(
+    of: Suite,
+    epochs: int | None = None,
+    limit: int | None = None,
+    micro_batch: int | None = None,
+    precision: str | None = None,
+) -> Suite:
+    """Return `of` at so many epochs, training images and images a forward pass, and in a precision, with its own name.
 
-    Fewer epochs or images leave one seed; without any of the three it is as declared.
+    Fewer epochs or images leave one seed; without any of the four it is as declared.
     """
-    if not epochs and not limit and not micro_batch:
+    if not (epochs or limit or micro_batch or precision):
         return of
-    base, _, _, already = _REDUCED.fullmatch(of.name).groups()
-    micro_batch = micro_batch or (int(already) if already else None)
+    base, _, _, micro_before, precision_before = _REDUCED.fullmatch(of.name).groups()
+    micro_batch = micro_batch or (int(micro_before) if micro_before else None)
+    precision = precision or precision_before
     name = base + "".join(f"-{letter}{n}" for letter, n in zip("enm", (epochs, limit, micro_batch), strict=True) if n)
-    changes = of.changes | ({"micro_batch": micro_batch} if micro_batch else {})
+    name += f"-{precision}" if precision else ""
+    recipe = {"micro_batch": micro_batch, "precision": precision}
+    changes = of.changes | {field: value for field, value in recipe.items() if value}
     seeds = of.seeds[:1] if epochs or limit else of.seeds
     return replace(of, name=name, epochs=epochs, limit=limit, changes=changes, seeds=seeds)
 

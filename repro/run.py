@@ -63,6 +63,7 @@ def make_parser() -> Parser:
     add("--cluster", metavar="ADDRESS", help="do the runs over Ray; auto: join one that is running or start one here")
     add("--deterministic", action="store_true", help="on a GPU: the same bits each time, slower")
     add("--micro-batch", type=_micro_batch, metavar="auto|N", help="images a forward pass; auto: as many as fit")
+    add("--precision", choices=plan.PRECISIONS, help="of all runs, as a suite with a name of its own")
     add("--skip-nonfinite", type=_count, default=0, metavar="N", help="leave out up to N steps without a finite loss")
     add("--save-steps", type=_positive, default=2000, metavar="N", help="a checkpoint at least every N steps")
     add("--save-every", type=_duration, default=300.0, metavar="5m", help="and at least so often; each epoch anyway")
@@ -162,7 +163,7 @@ def _check_places(options: argparse.Namespace) -> None:
 
 def _check_lock(options: argparse.Namespace) -> None:
     """Raise unless `--lock`, if given, is about the whole demo."""
-    names = ("only", "seeds", "epochs", "limit", "micro_batch")
+    names = ("only", "seeds", "epochs", "limit", "micro_batch", "precision")
     partial = [name.replace("_", "-") for name in names if getattr(options, name) not in (None, "*")]
     if options.lock and options.suite != "demo":
         raise ValueError(f"--lock goes with demo, not with {options.suite}")
@@ -189,7 +190,9 @@ def _legs(options: argparse.Namespace, order: Order) -> list[tuple[Suite, Order]
 
 
 def _reduced(suite: Suite, options: argparse.Namespace) -> Suite:
-    return plan.reduced(suite, options.epochs or suite.epochs, options.limit or suite.limit)
+    return plan.reduced(
+        suite, options.epochs or suite.epochs, options.limit or suite.limit, precision=options.precision
+    )
 
 
 def _fitted(suite: Suite, order: Order, options: argparse.Namespace) -> Suite:

@@ -44,6 +44,12 @@ def test_days_on_a_cpu_are_refused_unless_asked_for():
     assert "about 3.0 d" in said("camvid", days)  # no paper's own data: nobody expects hours
 
 
+def test_a_precision_that_is_only_emulated_is_said_with_the_way_out():
+    text = said("camvid-e4", Estimate({"a": 60.0}, 0.1, GIB, 0, 1, "cpu", emulated="bfloat16"))
+    assert "only emulates bfloat16" in text and "as suite camvid-e4-float32" in text
+    assert "emulates" not in said("camvid-e4", Estimate({"a": 60.0}, 0.1, GIB, 0, 1, "cpu"))
+
+
 def test_a_finished_run_keeps_two_sets_of_weights_and_a_training_one_three_checkpoints():
     assert disk_of(31_038_283) == 2 * 124_153_132  # as the U-Net of CamVid has them, but for counters and names
     assert CHECKPOINT_BYTES == 3 * (4 + 4 + 8)

@@ -1,5 +1,7 @@
 import json
+import re
 import subprocess
+from pathlib import Path
 
 import pytest
 import torch
@@ -101,3 +103,14 @@ def test_without_git_the_commit_is_the_one_in_the_environment_or_unknown(tmp_pat
 
 def test_peak_memory_is_counted_in_bytes():
     assert 50 * 2**20 < machine.peak_memory_bytes(CPU) < 2**40  # torch alone takes more than 50 MiB
+
+
+def test_only_a_processor_emulates_a_precision_and_never_float32():
+    assert not machine.emulates("float32", CPU)
+    assert not machine.emulates("bfloat16", torch.device("cuda"))
+    cpuinfo = Path("/proc/cpuinfo")
+    flags = re.search(r"^flags\s*:(.*)", cpuinfo.read_text(), re.MULTILINE) if cpuinfo.exists() else None
+    if flags is None:
+        pytest.skip("the flags of this processor are not to be read")
+    has = {"avx512bw", "avx512vl", "avx512dq"} <= set(flags[1].split())  # oneDNN computes bfloat16 from AVX-512 on
+    assert machine.emulates("bfloat16", CPU) == (not has)

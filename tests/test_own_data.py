@@ -168,3 +168,8 @@ def test_a_crop_is_no_larger_than_the_smallest_image(folders, tmp_path):
     recipe = own.recipe_of(options, describe(tmp_path / "set", **folders))
     assert recipe.crop == (32, 32) and recipe.weights == "none"  # of 40 x 48, in multiples of 32
     assert recipe.augmentations == ("horizontal_flip", "brightness", "colour") and recipe.epochs == 100
+
+
+def test_the_recipes_precision_can_be_replaced(folders, tmp_path):
+    options = own.make_parser().parse_args(arguments(folders, "--precision", "float32"))
+    assert own.recipe_of(options, describe(tmp_path / "set", **folders)).precision == "float32"

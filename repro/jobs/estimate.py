@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from rich.console import Console
 
-from repro import machine
+from repro import machine, plan
 from repro.compare import home_of
 from repro.dry_run import disk_of
 from repro.losses import make_loss
@@ -77,6 +77,7 @@ class Estimate:
         networks: how many were measured.
         device: what on, "cuda" or "cpu".
         checkpoint_gib: of the checkpoints of the largest run while it trains.
+        emulated: the precision of these runs that the processor does not have; "" where it has them all.
     """
 
     seconds: dict[str, float]
@@ -86,6 +87,7 @@ class Estimate:
     networks: int
     device: str
     checkpoint_gib: float = 0.0
+    emulated: str = ""
 
     @property
     def per_gpu(self) -> int:
@@ -118,7 +120,10 @@ def estimate(due: Sequence[Job], setting: Setting, *, first_only: bool = False) 
         disk += disk_of(speed.parameters) / 2**30
     need = max((speed.peak_memory_bytes for speed in speeds.values()), default=0)
     largest = max((speed.parameters for speed in speeds.values()), default=0)
-    return Estimate(seconds, disk, need, free, len(speeds), setting.device.type, CHECKPOINT_BYTES * largest / 2**30)
+    checkpoint = CHECKPOINT_BYTES * largest / 2**30
+    precisions = sorted({job.run.recipe.precision for job in due if job.run.trained})
+    emulated = next((each for each in precisions if machine.emulates(each, setting.device)), "")
+    return Estimate(seconds, disk, need, free, len(speeds), setting.device.type, checkpoint, emulated)
 
 
 def longest_first(jobs: Sequence[Job], seconds: dict[str, float]) -> list[Job]:
@@ -146,6 +151,12 @@ def announce(suite: Suite, expected: Estimate, setting: Setting, console: Consol
         f"(measured on a few steps of {expected.networks} networks), {expected.need_bytes / 2**30:.1f} GiB of memory.",
         markup=False,
     )
+    if expected.emulated:
+        other = plan.reduced(suite, suite.epochs, suite.limit, precision="float32").name
+        console.print(
+            f"This processor only emulates {expected.emulated}, many times slower than float32: --precision float32 "
+            f"does the same runs in float32, as suite {other}.", markup=False,
+        )  # fmt: skip
     home = home_of(suite)
     console.print(
         f"They write weights and curves to {short(setting.runs)}, about {expected.disk_gib:.1f} GiB, and "
