@@ -1,5 +1,6 @@
 """The machine a run is on: its device, its kind, and what provenance says of it."""
 
+import contextlib
 import functools
 import importlib.metadata
 import os
@@ -56,7 +57,8 @@ def emulates(precision: str, device: torch.device) -> bool:
     """
     if device.type != "cpu" or not torch.backends.mkldnn.is_available():
         return False
-    has = {"bfloat16": torch.ops.mkldnn._is_mkldnn_bf16_supported, "float16": torch.ops.mkldnn._is_mkldnn_fp16_supported}
+    mkldnn = torch.ops.mkldnn
+    has = {"bfloat16": mkldnn._is_mkldnn_bf16_supported, "float16": mkldnn._is_mkldnn_fp16_supported}
     return precision in has and not has[precision]()
 
 
@@ -114,10 +116,13 @@ def commit(root: Path) -> tuple[str, bool | None]:
 
 
 def forget_peak_memory(device: torch.device) -> None:
-    """Let `peak_memory_bytes` of a GPU begin anew, free of what earlier runs of this process held."""
+    """Let `peak_memory_bytes` begin anew, free of what earlier runs of this process held; on a CPU where Linux can."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
+        return
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")  # the process's high-water mark is what it holds now
 
 
 def peak_memory_bytes(device: torch.device) -> int:

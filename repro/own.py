@@ -129,7 +129,7 @@ def _warn(precision: str, device: str) -> None:
     from repro.machine import emulates, pick_device  # torch takes seconds to import
 
     if emulates(precision, pick_device(device)):
-        print(f"This processor only emulates {precision}, many times slower than float32: consider --precision float32.")
+        print(f"This processor only emulates {precision}, many times slower than float32: see --precision float32.")
 
 
 def _rows(recipe: str) -> list[tuple[Table, Row]]:

@@ -1,6 +1,7 @@
 """What is said before the first step: time, memory, disk, and where everything goes."""
 
 import io
+import itertools
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from rich.console import Console
 
 from repro import plan, records
 from repro.dry_run import disk_of
-from repro.jobs.estimate import CHECKPOINT_BYTES, Estimate, announce
+from repro.jobs import estimate as estimating
+from repro.jobs.estimate import CHECKPOINT_BYTES, Estimate, announce, measure
 from repro.runner import Setting
 
 GIB = 2**30
@@ -48,6 +50,17 @@ def test_a_precision_that_is_only_emulated_is_said_with_the_way_out():
     text = said("camvid-e4", Estimate({"a": 60.0}, 0.1, GIB, 0, 1, "cpu", emulated="bfloat16"))
     assert "only emulates bfloat16" in text and "as suite camvid-e4-float32" in text
     assert "emulates" not in said("camvid-e4", Estimate({"a": 60.0}, 0.1, GIB, 0, 1, "cpu"))
+
+
+def test_the_time_of_a_step_of_few_images_is_scaled_to_the_whole_batch(monkeypatch):
+    (job, *_) = plan.plan(plan.suite("demo"), only="paper1_table1/U-Net")
+    assert job.run.recipe.batch == 4
+    seconds = itertools.count()
+    monkeypatch.setattr(estimating.time, "monotonic", lambda: next(seconds))  # a step begins and ends: one second
+    setting = Setting(None, (), torch.device("cpu"))
+    assert measure(job.run, 19, setting, steps=1).seconds_per_step == 1
+    assert measure(job.run, 19, setting, steps=1, images=2).seconds_per_step == 2
+    assert measure(job.run, 19, setting, steps=1, images=9).seconds_per_step == 1  # never more than the batch
 
 
 def test_a_finished_run_keeps_two_sets_of_weights_and_a_training_one_three_checkpoints():

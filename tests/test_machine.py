@@ -114,3 +114,14 @@ def test_only_a_processor_emulates_a_precision_and_never_float32():
         pytest.skip("the flags of this processor are not to be read")
     has = {"avx512bw", "avx512vl", "avx512dq"} <= set(flags[1].split())  # oneDNN computes bfloat16 from AVX-512 on
     assert machine.emulates("bfloat16", CPU) == (not has)
+
+
+def test_the_peak_of_memory_begins_anew():
+    if not Path("/proc/self/clear_refs").exists():
+        pytest.skip("only Linux lets a process's high-water mark begin anew")
+    before = machine.peak_memory_bytes(CPU)
+    large = bytearray(before + 2**28)
+    assert machine.peak_memory_bytes(CPU) >= len(large)
+    del large
+    machine.forget_peak_memory(CPU)
+    assert machine.peak_memory_bytes(CPU) < before + 2**27

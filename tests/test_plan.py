@@ -136,11 +136,14 @@ def test_a_precision_makes_a_suite_of_its_own_whose_trained_runs_all_have_it():
     assert plan.suite("camvid-m2-bfloat16").changes["micro_batch"] == 2
     assert plan.suite("camvid-float32").seeds == plan.suite("camvid").seeds  # a precision alone reduces nothing
     run, before = run_of("paper1_table1/ours", "camvid-e4-float32"), run_of("paper1_table1/ours", "camvid-e4")
-    assert before.recipe.precision == "bfloat16" and run == replace(before, recipe=replace(before.recipe, precision="float32"))
+    assert before.recipe.precision == "bfloat16"
+    assert run == replace(before, recipe=replace(before.recipe, precision="float32"))
     assert run_of("paper1_table1/position prior", exact.name) == run_of("paper1_table1/position prior", "camvid-e4")
 
 
-@pytest.mark.parametrize("name", ["camvid-e0", "camvid-n0", "camvid-e04", "camvid-n96-e4", "camvid-e4-", "camvid-float64", "", "\n"])
+@pytest.mark.parametrize(
+    "name", ["camvid-e0", "camvid-n0", "camvid-e04", "camvid-n96-e4", "camvid-e4-", "camvid-float64", "", "\n"]
+)
 def test_a_name_that_no_reduced_suite_has_is_refused(name: str):
     with pytest.raises(ValueError, match="there is no suite"):
         plan.suite(name)

@@ -20,6 +20,7 @@ from repro.suite import short
 from repro.training import AUTOCAST, make_optimiser, normalise, steps_per_epoch
 
 CHECKPOINT_BYTES = 3 * 4 * 4  # a parameter: weights, selected ones, two moments; two generations and one being written
+FEW = 2  # images: batch-norm over the one pixel of a small map needs two
 CONTEXT_BYTES = 2**30  # what a process holds of a card besides its tensors: the driver's context and the libraries
 
 
@@ -32,16 +33,24 @@ class Speed:
     parameters: int
 
 
-def measure(run: Run, classes: int, setting: Setting, *, steps: int = 10, at_most: float = 10.0) -> Speed:
-    """Return the speed of a run's training steps here: the median of `steps`, or of what fits `at_most` seconds."""
+def measure(
+    run: Run, classes: int, setting: Setting, *, steps: int = 10, at_most: float = 10.0, images: int | None = None
+) -> Speed:
+    """Return the speed of a run's training steps here: the median of `steps`, or of what fits `at_most` seconds.
+
+    With `images` steps of so few images are measured, and their time and memory scaled to the whole batch.
+    """
     recipe = run.recipe
+    images = min(images or recipe.batch, recipe.batch)
+    whole = recipe.batch / images
+    before = machine.peak_memory_bytes(setting.device)
     size = recipe.crop or recipe.size or (360, 480)
     machine.forget_peak_memory(setting.device)
     network = (
         build(run.network, classes=classes, **run.options).to(setting.device).to(memory_format=torch.channels_last)
     )
     optimiser, loss = make_optimiser(network, recipe), make_loss(recipe.loss, alpha=recipe.alpha)
-    sizes = [len(part) for part in setting.processes.slices(recipe.batch, recipe.micro_batch)]
+    sizes = [images] if whole > 1 else [len(part) for part in setting.processes.slices(images, recipe.micro_batch)]
     if setting.processes.size > 1:
         sizes = [max(images, 2) for images in sizes]  # batch-norm is measured alone, and one image may have no variance
     image = torch.randint(0, 256, (sum(sizes), 3, *size), dtype=torch.uint8)
@@ -62,7 +71,10 @@ def measure(run: Run, classes: int, setting: Setting, *, steps: int = 10, at_mos
         times.append(time.monotonic() - start)
     settled = sorted(times[1:] or times)
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    return Speed(settled[len(settled) // 2], machine.peak_memory_bytes(setting.device), parameters)
+    kept = before + 4 * 4 * parameters  # weights, gradients and two moments, whatever the batch is
+    held = machine.peak_memory_bytes(setting.device)
+    memory = held if whole == 1 else int(kept + max(held - kept, 0) * whole)
+    return Speed(settled[len(settled) // 2] * whole, memory, parameters)
 
 
 @dataclass(frozen=True)
@@ -99,8 +111,10 @@ def estimate(due: Sequence[Job], setting: Setting, *, first_only: bool = False) 
     """Return what the due runs will take on the setting's device, `Estimate`.
 
     Each distinct network and shape is measured by ten steps, or by what fits ten seconds; with `first_only` the first
-    network alone, scaled by operations no further than steps.
+    network alone, scaled by operations no further than steps. On a CPU a whole batch may take minutes, and time goes by
+    the image: there the steps are of `FEW` images.
     """
+    few = FEW if setting.device.type == "cpu" else None
     free = torch.cuda.mem_get_info(setting.device)[0] if setting.device.type == "cuda" else 0
     speeds: dict[tuple, Speed] = {}
     seconds: dict[str, float] = {}
@@ -112,7 +126,7 @@ def estimate(due: Sequence[Job], setting: Setting, *, first_only: bool = False) 
         recipe = job.run.recipe
         key = (job.run.network, str(job.run.options), recipe.size, recipe.crop, recipe.batch, recipe.precision)
         if key not in speeds and not (first_only and speeds):
-            speeds[key] = measure(job.run, len(lists.train_set.class_names), setting)
+            speeds[key] = measure(job.run, len(lists.train_set.class_names), setting, images=few)
         speed = speeds.get(key) or next(iter(speeds.values()))
         steps = recipe.epochs * steps_per_epoch(len(lists.train), recipe.batch)
         selecting = recipe.epochs * len(lists.selection) / recipe.batch / 3
