@@ -1,7 +1,8 @@
 """What a run will take here: measured on a few steps of made-up images."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -107,12 +108,12 @@ class Estimate:
         return max(int(self.free_bytes // (CONTEXT_BYTES + 1.1 * self.need_bytes)), 1)
 
 
-def estimate(due: Sequence[Job], setting: Setting, *, first_only: bool = False) -> Estimate:
+def estimate(due: Sequence[Job], setting: Setting, *, first_only: bool = False, at_once: int = 1) -> Estimate:
     """Return what the due runs will take on the setting's device, `Estimate`.
 
     Each distinct network and shape is measured by ten steps, or by what fits ten seconds; with `first_only` the first
     network alone, scaled by operations no further than steps. On a CPU a whole batch may take minutes, and time goes by
-    the image: there the steps are of `FEW` images.
+    the image: there the steps are of `FEW` images, by the threads that each of `at_once` runs will have.
     """
     few = FEW if setting.device.type == "cpu" else None
     free = torch.cuda.mem_get_info(setting.device)[0] if setting.device.type == "cuda" else 0
@@ -126,7 +127,8 @@ def estimate(due: Sequence[Job], setting: Setting, *, first_only: bool = False) 
         recipe = job.run.recipe
         key = (job.run.network, str(job.run.options), recipe.size, recipe.crop, recipe.batch, recipe.precision)
         if key not in speeds and not (first_only and speeds):
-            speeds[key] = measure(job.run, len(lists.train_set.class_names), setting, images=few)
+            with _threads_of_one(at_once, setting.device):
+                speeds[key] = measure(job.run, len(lists.train_set.class_names), setting, images=few)
         speed = speeds.get(key) or next(iter(speeds.values()))
         steps = recipe.epochs * steps_per_epoch(len(lists.train), recipe.batch)
         selecting = recipe.epochs * len(lists.selection) / recipe.batch / 3
@@ -138,6 +140,18 @@ def estimate(due: Sequence[Job], setting: Setting, *, first_only: bool = False) 
     precisions = sorted({job.run.recipe.precision for job in due if job.run.trained})
     emulated = next((each for each in precisions if machine.emulates(each, setting.device)), "")
     return Estimate(seconds, disk, need, free, len(speeds), setting.device.type, checkpoint, emulated)
+
+
+@contextmanager
+def _threads_of_one(at_once: int, device: torch.device) -> Iterator[None]:
+    """On a CPU compute with the threads that one of so many runs has: more would wait for each other."""
+    threads = torch.get_num_threads()
+    if device.type == "cpu":
+        torch.set_num_threads(max(threads // at_once, 1))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def longest_first(jobs: Sequence[Job], seconds: dict[str, float]) -> list[Job]:

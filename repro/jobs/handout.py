@@ -58,11 +58,11 @@ def _here(
     stop.listen()
     gpus = visible_gpus() if device.type == "cuda" else []
     setting = replace(setting, device=device)
-    expected = estimate(due, setting, first_only=suite.toy)
+    asked = order.jobs or (2 if suite.toy else 1)
+    expected = estimate(due, setting, first_only=suite.toy, at_once=min(asked, len(due)))
     cores = os.cpu_count() or 1
     per_gpu = _per_gpu(order.per_gpu, expected, most=cores // max(len(gpus), 1))
-    lanes = order.jobs or len(gpus) * per_gpu or (2 if suite.toy else 1)
-    lanes = min(lanes, len(due))
+    lanes = min(order.jobs or len(gpus) * per_gpu or asked, len(due))
     setting = replace(setting, workers=_workers(order, device, cores if lanes == 1 else cores // lanes - 1))
     if per_gpu > 1:
         console.print(f"{per_gpu} runs share each of {len(gpus)} GPUs.")
