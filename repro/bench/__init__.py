@@ -18,6 +18,7 @@ ROWS: dict[str, str] = {  # row -> the function that measures it
     "large-kernel": "repro.bench.large_kernel:measure",
     "memory": "repro.bench.memory:measure",
     "overhead": "repro.bench.overhead:measure",
+    "saving": "repro.bench.saving:measure",
     "views": "repro.bench.views:measure",
     "networks": "repro.bench.networks:measure",
     "overfit": "repro.bench.overfit:measure",
@@ -30,7 +31,9 @@ ROWS: dict[str, str] = {  # row -> the function that measures it
     "cluster": "repro.bench.cluster:measure",
 }
 # They take minutes, or what not every machine has.
-NAMED_ONLY = {"cluster", "faults", "defects", "networks", "overfit", "receptive-field", "portable", "demo", "tests"}
+NAMED_ONLY = {
+    "cluster", "saving", "faults", "defects", "networks", "overfit", "receptive-field", "portable", "demo", "tests",
+}  # fmt: skip
 
 Measured = Result | Sheet | Sequence[Result]
 
