@@ -1,4 +1,7 @@
 import hashlib
+import os
+import subprocess
+import sys
 import time
 
 import cv2
@@ -128,6 +131,37 @@ def test_pictures_are_the_locked_ones():
     assert hashlib.sha256(fundus.second_label.tobytes()).hexdigest()[:16] == "e4cbeb5f48bdf4d2"
     np.testing.assert_allclose(image.mean((0, 1)), [218.5, 173.88, 146.57], atol=0.1)
     np.testing.assert_allclose(fundus.image.mean((0, 1)), [74.57, 47.28, 21.9], atol=0.1)
+
+
+PICTURES = """
+import hashlib, numpy as np
+from repro.data.synthetic.fundus import fundus_picture
+from repro.data.synthetic.skin import skin_picture
+from repro.data.synthetic.streets import city_style, street_scene
+
+digest = hashlib.sha256()
+for seed in range(4):
+    fundus = fundus_picture(np.random.default_rng(seed), (152, 160), right=True)
+    skin = skin_picture(np.random.default_rng(seed), (96, 128))
+    street = street_scene(np.random.default_rng(seed), (128, 256), city_style(np.random.default_rng(0)))
+    for picture in (fundus.image, fundus.label, fundus.second_label, *skin, *street):
+        digest.update(picture.tobytes())
+print(digest.hexdigest())
+"""
+
+
+def test_pictures_are_the_same_on_a_processor_with_fewer_instructions():
+    found = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
+    if not found:
+        pytest.skip("this processor has no instructions that numpy could do without")
+    fewer = {"NPY_DISABLE_CPU_FEATURES": " ".join(found), "OPENCV_CPU_DISABLE": "AVX512-SKX,AVX2,FP16,AVX"}
+    outputs = [
+        subprocess.run(
+            [sys.executable, "-c", PICTURES], env={**os.environ, **more}, capture_output=True, text=True, check=True
+        ).stdout
+        for more in ({}, fewer)
+    ]
+    assert outputs[0] == outputs[1] != ""
 
 
 class Small(torch.nn.Module):

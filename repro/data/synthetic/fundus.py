@@ -103,7 +103,8 @@ def _ground(
 
 def _camera(rng: np.random.Generator, image: np.ndarray, away: np.ndarray, radius: float) -> np.ndarray:
     """The uint8 photograph: dark towards the rim, black beyond it, grainy."""
-    rim = 1 - rng.uniform(0.08, 0.3) * np.clip(away, 0, 1) ** 4
+    squared = np.square(np.clip(away, 0, 1))
+    rim = 1 - rng.uniform(0.08, 0.3) * np.square(squared)  # numpy's fourth power differs between processors
     image = image * rim[..., None] * np.clip((1 - away) * radius + 0.5, 0, 1)[..., None]
     taken = photograph(
         np.clip(image, 0, 255).astype(np.uint8),
