@@ -94,13 +94,23 @@ def test_a_column_is_printed_with_the_papers_digits_or_one_for_per_cent_and_thre
     assert digits_of(silent, replace(miou, unit="fraction")) == 3
 
 
-def test_the_best_and_the_second_of_a_column_are_marked_among_trained_systems_only(folder: Folder):
+def test_the_best_and_the_second_of_a_column_are_marked_and_a_floor_is_not(folder: Folder):
     grid = grid_of(TABLE, CAMVID, folder)
     ranks = {row[0].text: dict(zip(grid.headers, row))["mIoU measured"].rank for row in grid.rows}
     assert {name: rank for name, rank in ranks.items() if rank} == {"PSPNet": 1, "U-Net": 2}  # not the prior's 90.0
     markdown, latex = as_markdown(grid), as_latex(grid)
     assert "**60.0**" in markdown and "*55.0*" in markdown and "**90.0**" not in markdown
     assert r"\textbf{60.0}" in latex and r"\underline{55.0}" in latex and r"\textbf{90.0}" not in latex
+
+
+def test_a_system_of_the_paper_without_training_is_ranked_like_the_others(folder: Folder, tmp_path: Path):
+    rows = [replace(row, untrained=True) if row.name == "SegNet" else row for row in TABLE.rows]
+    table = replace(TABLE, rows=tuple(rows))
+    classical = next(row for row in rows if row.name == "SegNet")
+    publish(folder, tmp_path / "runs", plan.run_of(table, classical, "cityscapes", CAMVID), matrix(0.95))
+    grid = grid_of(table, CAMVID, folder)
+    ranks = {row[0].text: dict(zip(grid.headers, row))["mIoU measured"].rank for row in grid.rows}
+    assert {name: rank for name, rank in ranks.items() if rank} == {"SegNet": 1, "PSPNet": 2}
 
 
 def test_equal_means_share_a_rank_and_two_systems_are_not_ranked(tmp_path: Path):

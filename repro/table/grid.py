@@ -147,11 +147,11 @@ def _nothing(finding: Finding) -> str:
 
 
 def _ranks(comparison: Comparison, index: int) -> dict[int, int]:
-    """Row -> 1 or 2 for the best and second best measured mean of a column, trained systems only."""
+    """Row -> 1 or 2 for the best and second best measured mean of a column; a floor or an external row has none."""
     means = {
         number: row[index].mean
         for number, row in enumerate(comparison.rows)
-        if row[index].mean is not None and not row[index].row.untrained
+        if row[index].mean is not None and not (row[index].row.untrained and row[index].row.extra)
     }
     if len(means) < 3:
         return {}
