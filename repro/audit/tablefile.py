@@ -8,12 +8,33 @@ from pathlib import Path
 
 _LARGEST = 5_000_000  # bytes: a table of a paper has a few thousand
 _RULES = re.compile(r"\\(?:toprule|midrule|bottomrule|hline|(?:cline|cmidrule)(?:\([a-z]*\))?\{[^}]*\}|addlinespace)")
-_SPAN = re.compile(r"\\multicolumn\s*\{(\d{1,2})\}\s*\{[^}]*\}\s*\{")
+_BRACED = r"\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}"  # braces in braces, as in @{\extracolsep{\fill}}
+_SPAN = re.compile(r"\\multicolumn\s*\{(\d{1,2})\}\s*" + _BRACED + r"\s*\{")
 _DROPPED = re.compile(
-    r"\\(?:cite[tp]?|ref|label|footnote|vspace|rotatebox|cellcolor|rowcolor|color)(?:\[[^]]*\])?\{[^}]*\}"
+    r"\\(?:cite[tp]?|ref|label|caption|footnote|[vh]space|h?phantom|rotatebox|(?:cell|row|text)?color|colorbox)"
+    r"(?:\[[^]]*\])?\{[^}]*\}"
+)
+# A head of several lines in one cell: \\ in it ends no row.
+_LINES = re.compile(
+    r"\\(?:makecell|shortstack|thead)(?:\[[^]]*\])?(" + _BRACED + r")"
+    r"|\\begin\{tabular\}(?:\[[^]]*\])?" + _BRACED + r"((?:(?!\\begin|\\end|(?<!\\)&).)*)\\end\{tabular\}",
+    re.S,
 )
 _WRAPPED = re.compile(r"\\[A-Za-z]+\*?(?:\[[^]]*\])?\{([^{}]*)\}")
-_SYMBOLS = {r"\pm": "±", r"\checkmark": "✓", r"\%": "%", r"\_": "_", r"\&": "&", r"\#": "#", "~": " ", "$": ""}
+_SYMBOLS = {
+    r"\pm": "±",
+    r"\checkmark": "✓",
+    r"\ding{51}": "✓",
+    r"\ding{55}": "✗",
+    r"\,": " ",
+    r"\;": " ",
+    r"\%": "%",
+    r"\_": "_",
+    r"\&": "&",
+    r"\#": "#",
+    "~": " ",
+    "$": "",
+}
 
 
 @dataclass(frozen=True)
@@ -55,8 +76,8 @@ def _text(path: Path) -> str:
 
 
 def _separated(text: str, kind: str) -> list[list[str]]:
-    """Return the rows of a CSV; the separator is the tab, semicolon or comma that the first line has most of."""
-    head = text.split("\n", 1)[0]
+    """Return the rows of a CSV; the separator is the tab, semicolon or comma that its first such line has most of."""
+    head = next((line for line in text.split("\n") if re.search(r"[;\t,]", line)), "")
     separator = "\t" if kind == ".tsv" else max(";\t,", key=head.count)
     rows = csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=True)
     try:
@@ -82,14 +103,15 @@ def _markdown(text: str) -> list[list[list[str]]]:
 def _latex(text: str) -> list[list[list[str]]]:
     """Return the tabulars, or the rows of a bare fragment."""
     text = re.sub(r"(?<!\\)%.*", "", text)
-    bodies = re.findall(r"\\begin\{tabular[*xy]?\}(.*?)\\end\{tabular[*xy]?\}", text, re.S)
+    text = _LINES.sub(lambda found: (found[1] or found[2]).replace(r"\\", " "), text)
+    bodies = re.findall(r"\\begin\{(?:tabular[*xy]?|longtable)\}(.*?)\\end\{(?:tabular[*xy]?|longtable)\}", text, re.S)
     tables = []
     for body in bodies or [text]:
         rows = (re.sub(r"^\s*\[[^]]*\]", "", row) for row in re.split(r"\\\\|\\tabularnewline", body))
         cells = [re.split(r"(?<!\\)&", _RULES.sub("", row)) for row in rows]
         if bodies and cells:
-            cells[0][0] = re.sub(r"^\s*(?:\[[^]]*\])?(?:\{(?:[^{}]|\{[^{}]*\})*\}\s*)+", "", cells[0][0])
-        tables.append([_spread(row) for row in cells if len(row) > 1])
+            cells[0][0] = re.sub(rf"^\s*(?:\[[^]]*\])?(?:{_BRACED}\s*)+", "", cells[0][0])
+        tables.append([row for row in map(_spread, cells) if len(row) > 1])
     return tables
 
 
@@ -109,12 +131,13 @@ def _plain(cell: str) -> str:
     cell = re.sub(r"\\multirow\s*\{[^}]*\}\s*(?:\[[^]]*\])?\s*\{[^}]*\}", "", cell)
     for symbol, text in _SYMBOLS.items():
         cell = cell.replace(symbol, text)
+    cell = re.sub(r"(?<=[\d}])(?=\\[A-Za-z]+\{)|<su[bp]>", "^", cell)  # 92.5\textsuperscript{1} is not 92.51
     while _WRAPPED.search(cell):
         cell = _WRAPPED.sub(r"\1", cell)
     cell = re.sub(r"\\[A-Za-z]+\s?|[{}]", "", cell)
     cell = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", cell)
     cell = re.sub(r"</?[a-z]+>", "", cell)
-    return re.sub(r"\s+", " ", cell.replace("**", "").replace("__", "")).strip(" *")
+    return re.sub(r"\s+", " ", cell.replace("**", "").replace("__", "")).strip(" *^_")
 
 
 def _even(rows: list[list[str]]) -> list[list[str]]:
