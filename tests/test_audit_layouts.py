@@ -1,8 +1,18 @@
-"""The layouts of somebody else's table: marks in cells, heads of several rows, rows of several data sets."""
+"""The layouts of somebody else's table: marks in cells, heads of several rows, rows of several data sets.
+
+Where nothing else is said the numbers are of 80 hits, 20 misses, 30 false alarms and 870 rejections:
+Acc .950, Sen .800, Sp .967, IoU 80/130 = .615, F1 160/210 = .762.
+"""
 
 import pytest
 
+from repro.audit.asked import Asked
+from repro.audit.files import check_file
+from repro.audit.headers import metric_of, understand
 from repro.audit.tablefile import read_tables
+
+DRIVE = "96.4 & 80.0 & 98.0"  # p = .0876: .0876 * .8 + .9124 * .98 = .9642
+OTHER = "93.0 & 85.0 & 95.0"  # p = .2
 
 
 @pytest.fixture
@@ -17,6 +27,11 @@ def table(tmp_path):
 def cells(path):
     (raw,) = read_tables(path)
     return raw.rows
+
+
+def judged(path):
+    findings, _ = check_file(path, Asked())
+    return [(one.place, one.word) for one in findings if one.word != "noted"]
 
 
 @pytest.mark.parametrize(
@@ -47,3 +62,113 @@ def test_marks_of_latex_are_no_part_of_a_number(table, cell, plain):
 def test_marks_of_markdown_are_no_part_of_a_number(table):
     text = "| M | IoU | F1 |\n|--|--|--|\n| A | _61.5_ | 76.2<sup>1</sup> |\n"
     assert cells(table(text, "t.md"))[1] == ["A", "61.5", "76.2^1"]
+
+
+@pytest.mark.parametrize("mark", ["±0.3", "_±0.3", "^1", " [94.1, 96.0]", " (+0.3)", "↑", "†", "§", "¹"])
+def test_what_stands_behind_a_number_is_left_out(table, mark):
+    assert judged(table(f'Method,Acc,Sen,Sp\nA,"95.0{mark}",80.0,96.7\n')) == []
+
+
+@pytest.mark.parametrize("cell", ["<95.0", "≈95.0", ">95.0"])
+def test_a_bound_is_not_taken_for_a_rounded_number(table, cell):
+    with pytest.raises(ValueError, match="is not a number"):
+        check_file(table(f"Method,Acc,Sen,Sp\nA,{cell},80.0,96.7\n"), Asked())
+
+
+def test_a_csv_may_begin_with_an_empty_line_or_a_title(table):
+    text = "Method,Acc,Sen,Sp\nA,95.0,80.0,96.7\n"
+    assert cells(table("\n" + text)) == cells(table(text))
+    assert judged(table("Comparison of accuracy\n" + text)) == []
+
+
+def test_decimal_commas_between_commas_are_refused(table):
+    with pytest.raises(ValueError, match="row A: more cells than the head; with decimal commas, put semicolons"):
+        check_file(table("Method,Acc,Sen,Sp\nA,95,0,80,0,96,7\n"), Asked())
+    assert judged(table("Method;Acc;Sen;Sp\nA;95,0;80,0;96,7\n")) == []
+
+
+@pytest.mark.parametrize("header", ["IoU std", "Dice (SD)", "F1 Std.", "Acc CI"])
+def test_a_spread_is_no_score(header):
+    assert metric_of(header) == ("", "")
+
+
+def test_spreads_in_columns_of_their_own_are_not_accused(table):
+    text = "Method,IoU,IoU std,Dice,Dice std\nA,0.800,0.060,0.889,0.040\n"  # .04 is no Dice to a Jaccard of .06
+    findings, notes = check_file(table(text), Asked())
+    assert (findings, notes) == ([], ["table.csv: not audited: IoU std, Dice std."])
+
+
+def test_numbers_with_a_spread_are_means(table):
+    path = table("Method,IoU,Dice\nA,80.1 ± 4.0,88.5 ± 3.0\n")  # pooled, IoU .801 is Dice .8895
+    findings, notes = check_file(path, Asked())
+    assert findings == [] and "scores are taken as means" in notes[0]
+    (finding,) = check_file(path, Asked(aggregation="pooled"))[0]
+    assert finding.word == "inconsistent"
+    assert judged(table("Method,IoU,Dice\nA,80.1 ± 4.0,90.5 ± 3.0\n")) == [("table.csv, row A", "inconsistent")]
+
+
+def test_averages_over_organs_are_means_over_classes(table):
+    assert metric_of("Avg. Dice") == metric_of("Dice avg") == ("class dice", "")
+    # liver .615 and .762, spleen .800 and .889: averages .708 and .826, though 2 * .708 / 1.708 = .829
+    text = ",Dice,,,IoU,,\nMethod,liver,spleen,Avg.,liver,spleen,Avg.\nA,0.762,0.889,0.826,0.615,0.800,0.708\n"
+    assert judged(table(text)) == []
+    assert judged(table(text.replace("0.889", "0.850"))) == [("table.csv, spleen, row A", "inconsistent if pooled")]
+
+
+def test_a_row_of_units_below_the_head_is_part_of_it(table):
+    (raw,) = read_tables(table("Method,Acc,Sen\n,(%),(%)\nA,95.0,80.0\n"))
+    assert [column.header for column in understand(raw).columns] == ["Acc (%)", "Sen (%)"]
+
+
+def test_a_repeated_head_is_no_row(table):
+    text = r"""
+\begin{longtable}{lcc}
+\caption{Results} \\
+Method & IoU & F1 \\ \endfirsthead
+Method & IoU & F1 \\ \endhead
+A & 61.5 & 79.2 \\
+\end{longtable}
+"""
+    assert judged(table(text, "t.tex")) == [("t.tex, row A", "inconsistent")]
+
+
+def test_scores_may_have_rows_and_methods_columns(table):
+    assert judged(table("Metric,A,B\nIoU,0.615,0.615\nF1,0.762,0.792\n")) == [("table.csv, row B", "inconsistent")]
+
+
+def test_ticks_under_a_name_like_a_score_are_no_scores(table):
+    assert judged(table("Method,SE,PA,IoU,F1\nA,✓,,61.5,76.2\nB,✓,✓,61.5,79.2\n")) == [
+        ("table.csv, row B ✓ ✓", "inconsistent")
+    ]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        r"Method & Acc & Sen & Sp \\ \multicolumn{4}{c}{DRIVE} \\ A & %s \\ \multicolumn{4}{c}{Skin} \\ A & %s \\",
+        r"Dataset & Method & Acc & Sen & Sp \\ \multirow{2}{*}{DRIVE} & A & %s \\ & A & %s \\",
+        r"Method & Dataset & Acc & Sen & Sp \\ A & DRIVE & %s \\ A & Skin & %s \\",
+        r"Method & Fold & Acc & Sen & Sp \\ A & 1 & %s \\ A & 2 & %s \\",
+    ],
+)
+def test_rows_of_other_data_need_not_share_a_share(table, rows):
+    other = DRIVE if "multirow" in rows else OTHER  # the second row of a multirow is of DRIVE too
+    assert judged(table(rows % (DRIVE, other), "t.tex")) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Method,Acc,Sen,Sp\nDRIVE,,,\nA,92.5,83.6,97.2\n",
+        "Dataset,Method,Acc,Sen,Sp\nDRIVE,A,92.5,83.6,97.2\n",
+        "Method,Dataset,Acc,Sen,Sp\nA,DRIVE,92.5,83.6,97.2\n",
+    ],
+)
+def test_a_data_set_named_in_rows_is_looked_up(table, text):
+    assert judged(table(text)) == [("table.csv, DRIVE, row A", "inconsistent")]  # p = .346, and .088 or .127 is true
+
+
+def test_a_table_without_scores_beside_others_is_a_note(table):
+    text = "| M | IoU | F1 |\n|--|--|--|\n| A | 61.5 | 76.2 |\n\nand\n\n| Name | Epochs |\n|--|--|\n| A | 100 |\n"
+    findings, notes = check_file(table(text, "t.md"), Asked())
+    assert (findings, notes) == ([], ["t.md, table 2: not audited: no column is called like a score."])

@@ -19,8 +19,8 @@ from repro.papers import PAPERS
 _EPILOG = """
 FILE is a table in CSV, Markdown or LaTeX. Score columns are found by name (Acc, Sen/Se/Recall, Sp, Precision, JA/IoU,
 DI/F1: of one foreground class; mIoU and mDice: means over classes), in per cent or fractions, each number with the
-rounding of its own last digit (rounded, not cut off). Columns of several data sets are told apart by the heading over
-or in them.
+rounding of its own last digit (rounded, not cut off); with ± they are means. Columns of several data sets are told
+apart by the heading over, in or under them, rows by a title between them or a column called Dataset, Fold and the like.
 
 examples:
   python -m repro.audit paper2

@@ -1,21 +1,18 @@
 """The audit of somebody else's table: the rows of a file, grouped by data set."""
 
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from repro.audit.asked import Asked
 from repro.audit.finding import Finding
 from repro.audit.group import Group, Printed, PrintedRow, true_shares
-from repro.audit.headers import ReadTable, audited, column_scores, understand
+from repro.audit.headers import ReadTable, audited, column_scores, has_scores, is_mean, understand
 from repro.audit.known import KNOWN_SETS, known_set
 from repro.audit.readings import OVER_CLASSES, any_share
 from repro.audit.rows import check_group
 from repro.audit.sweep import SweepRow, check_sweep, identical_rows
 from repro.audit.tablefile import read_tables
 
-# Heads of a first column whose rows were not scored on the same pixels.
-_SETS_IN_ROWS = {"dataset", "datasets", "database", "data", "testset", "image", "fold", "class", "category", "organ"}
-_SETS_IN_ROWS |= {"case", "subject", "patient"}
 _Numbers = dict[int, list[Printed | None]]  # of each score column, row by row
 
 
@@ -25,8 +22,9 @@ def check_file(path: Path, asked: Asked) -> tuple[list[Finding], list[str]]:
     Raises:
         ValueError: the file, a table in it or what was asked cannot be understood.
     """
-    findings, notes = [], []
-    for place, table in _tables(path):
+    tables, notes = _tables(path)
+    findings = []
+    for place, table in tables:
         try:
             found, said = _check_table(table, place, asked)
         except ValueError as error:
@@ -37,38 +35,54 @@ def check_file(path: Path, asked: Asked) -> tuple[list[Finding], list[str]]:
 
 def groups_of_file(path: Path, asked: Asked) -> list[Group]:
     """Return every group of two-class scores of a file; errors as `check_file`."""
-    return [group for place, table in _tables(path) for group in groups(table, place, asked)]
+    return [group for place, table in _tables(path)[0] for group in groups(table, place, asked)]
 
 
 def groups(table: ReadTable, place: str, asked: Asked) -> list[Group]:
-    """Return the scores of a table: a group each data set, or each row where rows are data sets.
+    """Return the scores of a table: a group each data set and part of the table, or each row where rows are data sets.
 
     Means over classes are groups of their own.
     """
     headings = [column.group for column in table.columns]
-    asked.check([*headings, *(name for name, _ in table.rows)])
+    asked.check([*headings, *(name for name, _ in table.rows), *table.parts])
     numbers = _numbers(table, asked)
+    if _has_means(table, asked):
+        asked = replace(asked, aggregation="mean")
     found = []
     for heading, over_classes in dict.fromkeys((one.group, one.metric.startswith("class ")) for one in table.columns):
-        rows = _rows(table, numbers, heading, over_classes)
-        if over_classes:
-            found.append(Group(place=place, title=heading, rows=rows, readings=any_share([OVER_CLASSES])))
-        elif _rows_are_sets(table, asked):
-            found += [_group(place, _set_name(row, heading), (row,), asked) for row in rows]
-        else:
-            found.append(_group(place, heading, rows, asked))
+        for part in dict.fromkeys(table.parts):
+            rows = _rows(table, numbers, heading, over_classes, part)
+            if over_classes:
+                title = _title(heading, part, rows)
+                found.append(Group(place=place, title=title, rows=rows, readings=any_share([OVER_CLASSES])))
+            elif asked.rows_are_sets:
+                found += [_group(place, _title(heading, part or row.name, (row,)), (row,), asked) for row in rows]
+            else:
+                found.append(_group(place, _title(heading, part, rows), rows, asked))
     return [group for group in found if group.rows]
 
 
-def _tables(path: Path) -> Iterator[tuple[str, ReadTable]]:
-    """Yield each table of a file with its place: the file's name, and its number where there are several."""
+def _tables(path: Path) -> tuple[list[tuple[str, ReadTable]], list[str]]:
+    """Return the tables of scores in a file, each with its place, and notes on the others.
+
+    A place is the file's name, with the table's number where there are several.
+
+    Raises:
+        ValueError: no table of the file has scores, or one with scores cannot be understood.
+    """
+    tables, notes = [], []
     raw_tables = read_tables(path)
+    scored = [raw for raw in raw_tables if has_scores(raw)] or raw_tables[:1]
     for number, raw in enumerate(raw_tables, 1):
         place = path.name + (f", table {number}" if len(raw_tables) > 1 else "")
         try:
-            yield place, understand(raw)
+            if raw in scored:
+                tables.append((place, understand(raw)))
+            else:
+                notes.append(f"{place}: not audited: no column is called like a score.")
         except ValueError as error:
             raise ValueError(f"{place}: {error}") from None
+    return tables, notes
 
 
 def _group(place: str, heading: str, rows: tuple[PrintedRow, ...], asked: Asked) -> Group:
@@ -83,8 +97,8 @@ def _group(place: str, heading: str, rows: tuple[PrintedRow, ...], asked: Asked)
     )
 
 
-def _rows(table: ReadTable, numbers: _Numbers, heading: str, over_classes: bool) -> tuple[PrintedRow, ...]:
-    """Return the rows that have at least two audited scores under a heading."""
+def _rows(table: ReadTable, numbers: _Numbers, heading: str, over_classes: bool, part: str) -> tuple[PrintedRow, ...]:
+    """Return the rows of a part of the table that have at least two audited scores under a heading."""
     columns = [
         one
         for one in table.columns
@@ -92,19 +106,26 @@ def _rows(table: ReadTable, numbers: _Numbers, heading: str, over_classes: bool)
     ]
     rows = []
     for i, (name, _) in enumerate(table.rows):
+        if table.parts[i] != part:
+            continue
         printed = {one.metric.removeprefix("class "): numbers[one.index][i] for one in columns}
         rows.append(PrintedRow(name=name, scores={metric: score for metric, score in printed.items() if score}))
     return tuple(row for row in rows if len(row.scores) > 1)
 
 
-def _rows_are_sets(table: ReadTable, asked: Asked) -> bool:
-    head = "".join(letter for letter in table.name_header.lower() if letter.isalpha())
-    return asked.rows_are_sets or head in _SETS_IN_ROWS
+def _has_means(table: ReadTable, asked: Asked) -> bool:
+    """Return whether a spread, as in 92.5 ± 0.3, says that scores are means, where nothing else was asked for."""
+    cells = (
+        cell for column in table.columns for cell in (column.header, *(row[column.index] for _, row in table.rows))
+    )
+    return asked.aggregation is None and any(map(is_mean, cells))
 
 
-def _set_name(row: PrintedRow, heading: str) -> str:
-    """Return the heading of one row: its own name where that is a counted data set."""
-    return row.name if known_set(row.name) else heading
+def _title(heading: str, part: str, rows: tuple[PrintedRow, ...]) -> str:
+    """Return the data set of rows: what is counted of their heading and their part, else both, but no row's name."""
+    known = [one for one in (heading, part) if known_set(one)]
+    words = known[:1] or [heading, part if part not in [row.name for row in rows] else ""]
+    return ", ".join(filter(None, words))
 
 
 def _numbers(table: ReadTable, asked: Asked) -> _Numbers:
@@ -120,8 +141,15 @@ def _check_table(table: ReadTable, place: str, asked: Asked) -> tuple[list[Findi
     notes = [f"{place}: not audited: {', '.join(left_out)}."] if left_out else []
     if not tested:
         notes.append(f"{place}: no row has two scores of one data set, so no arithmetic ties them.")
-    if tested and _rows_are_sets(table, asked):
+    if tested and _has_means(table, asked):
+        notes.append(
+            f"{place}: scores are taken as means, as some are printed with ±; --aggregation pooled asks otherwise."
+        )
+    parts = list(dict.fromkeys(table.parts))
+    if tested and (asked.rows_are_sets or len(parts) == len(table.rows) > 1):
         notes.append(f"{place}: each row is taken as scored on other images.")
+    elif tested and len(parts) > 1:
+        notes.append(f"{place}: taken as scored on other images each: {'; '.join(parts).strip('; ')}.")
     known = dict.fromkeys(asked.set_of(group.title) for group in tested if group.truth)
     return findings, notes + [f"{KNOWN_SETS[name].title}: {KNOWN_SETS[name].source}." for name in known if name]
 
@@ -137,7 +165,8 @@ def _sweep_rows(table: ReadTable, place: str, asked: Asked) -> list[SweepRow]:
             if numbers[one.index][i]
         }
         setting = _setting(table, name)
-        rows.append(SweepRow(name=name, place=place, system=str(i), setting=setting, scores=printed))
+        part = f" ({table.parts[i]})" if table.parts[i] not in ("", name) else ""
+        rows.append(SweepRow(name=name + part, place=place, system=str(i), setting=setting, scores=printed))
     return [row for row in rows if row.scores]
 
 

@@ -18,9 +18,15 @@ ALIASES = {
     "auc": "auc aucroc rocauc auroc",
 }
 _METRIC = {alias: metric for metric, aliases in ALIASES.items() for alias in aliases.split()}
-_NUMBER = re.compile(r"[<~≈]?\s*(\d*[.,]?\d+|\d+\.)\s*(%?)\s*(?:(?:±|\+/-|\+-|\().*)?[†‡*]*")
-_MISSING = {"", "-", "--", "---", "–", "—", "/", "n/a", "na", "nan", "none", "n.a.", "?"}
+_NUMBER = re.compile(r"(\d*[.,]?\d+|\d+\.)\s*(%?)\s*(?:(?:±|\+/-|\+-|[(\[_^↑↓]).*)?[†‡§*¹²³]*")
+_MISSING = {"", "-", "--", "---", "–", "—", "−", "/", "n/a", "na", "nan", "none", "n.a.", "?", "...", "…"}
+_TICKS = {"✓", "✔", "√", "✗", "✘", "×", "x", "yes", "no"}
+_MEANS = {"mean", "avg", "average"}
+_SPREADS = {"std", "sd", "stdev", "deviation", "sem", "var", "variance", "ci"}
 _MOST_PERCENT = 100
+# Heads of columns whose rows were not scored on the same pixels.
+_SETS_IN_ROWS = {"dataset", "datasets", "database", "data", "testset", "image", "fold", "class", "category", "organ"}
+_SETS_IN_ROWS |= {"case", "subject", "patient", "split", "site", "cohort", "modality", "region", "structure", "target"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,58 +41,159 @@ class ScoreColumn:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadTable:
-    """A table whose head is understood: score columns, other columns by header, and the rows below."""
+    """A table whose head is understood: score columns, other columns by header, and the rows below.
+
+    `parts` has for each row what it says of its images: the section it stands in and its data set, fold or the like.
+    """
 
     columns: list[ScoreColumn]
     others: list[str]
     name_header: str
     rows: list[tuple[str, list[str]]]  # name, cells
+    parts: list[str]
 
 
 def understand(table: RawTable) -> ReadTable:
     """Return a table with its head understood.
 
-    The head is the first row in which a column is called like a score; rows above it name the data sets.
+    The head is the first row in which a column is called like a score; rows above it name the data sets, and so may a
+    row of words below it.
 
     Raises:
-        ValueError: no column is called like a score.
+        ValueError: no column is called like a score, or a row has more cells than the head.
     """
-    heads = [i for i, row in enumerate(table.rows) if any(metric_of(cell)[0] for cell in row)]
-    if not heads:
+    rows = _upright(table.rows)
+    first = next((i for i, row in enumerate(rows) if _scores_named(row)), None)
+    if first is None:
         raise ValueError(
-            f"no column is called like a score; found {', '.join(filter(None, table.rows[0]))}; expected names such as "
+            f"no column is called like a score; found {', '.join(filter(None, rows[0]))}; expected names such as "
             "Acc, Sen, Sp, JA, DI, IoU, F1, Recall, Precision"
         )
-    head, above = table.rows[heads[0]], table.rows[: heads[0]]
-    columns, counts = [], {}
-    for i, cell in enumerate(head):
-        metric, group = metric_of(cell)
-        if metric:
-            group = group or _over(above, i)
-            repeat = counts[metric, group] = counts.get((metric, group), 0) + 1
-            group = f"{group} {repeat}".strip() if repeat > 1 else group
-            columns.append(ScoreColumn(index=i, metric=metric, group=group, header=cell))
+    above = rows[:first]
+    head, rows = _whole_head(rows[first:])
+    columns = _score_columns(head, above, rows)
     scores = {column.index for column in columns}
-    rows = table.rows[heads[0] + 1 :]
-    named = [i for i in range(len(head)) if i not in scores and (i == 0 or _is_text(rows, i))]
+    sets = [i for i, cell in enumerate(head) if i not in scores and _letters(cell) in _SETS_IN_ROWS]
+    named = [i for i in range(len(head)) if i not in scores and (i == 0 or i in sets or _is_text(rows, i))]
+    found = _rows(rows, [i for i in named if i not in sets], sets)
+    for (name, cells), _ in found:
+        if any(cells[_width([head, *above]) :]):
+            raise ValueError(f"row {name}: more cells than the head; with decimal commas, put semicolons between cells")
     return ReadTable(
         columns=columns,
         others=[head[i] for i in range(len(head)) if i not in scores and i not in named and head[i]],
         name_header=head[0] if 0 in named else "",
-        rows=[(_name(row, named, number), row) for number, row in enumerate(rows, 1)],
+        rows=[row for row, _ in found],
+        parts=[part for _, part in found],
     )
 
 
+def has_scores(table: RawTable) -> bool:
+    """Return whether a column is called like a score."""
+    return any(map(_scores_named, table.rows))
+
+
+def _scores_named(row: list[str]) -> int:
+    """Return how many cells of a row are called like scores; 0 for a title over all columns."""
+    return 0 if _is_section(row) else sum(bool(metric_of(cell)[0]) for cell in row)
+
+
+def _upright(rows: list[list[str]]) -> list[list[str]]:
+    """Return the rows, or the columns where each score has a row and each method a column."""
+    lying = sum(_scores_named(row[:1]) for row in rows) > 1 and not any(_scores_named(row[1:]) for row in rows)
+    return [list(column) for column in zip(*rows)] if lying else rows
+
+
+def _whole_head(rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Return the head, each score with the words in a second row of it, and the rows below without repeated heads."""
+    head, rows = rows[0], [row for row in rows[1:] if row != rows[0]]
+    below = rows[0] if rows else head
+    over = [cell if cell else _over([head], i) for i, cell in enumerate(head)]
+    scores = [i for i, cell in enumerate(over) if below[i] and metric_of(cell)[0]]
+    if (head[0] and below[0] not in ("", head[0])) or not scores or not all(_is_word(below[i]) for i in scores):
+        return head, rows
+    return [f"{over[i]} {below[i]}" if i in scores else head[i] or below[i] for i in range(len(head))], rows[1:]
+
+
+def _score_columns(head: list[str], above: list[list[str]], rows: list[list[str]]) -> list[ScoreColumn]:
+    columns, counts = [], {}
+    for i, cell in enumerate(head):
+        metric, group = metric_of(cell)
+        if metric and not _is_ticked(rows, i):
+            group = group or _over(above, i)
+            repeat = counts[metric, group] = counts.get((metric, group), 0) + 1
+            group = f"{group} {repeat}".strip() if repeat > 1 else group
+            columns.append(ScoreColumn(index=i, metric=metric, group=group, header=cell))
+    return columns
+
+
+def _rows(rows: list[list[str]], named: list[int], sets: list[int]) -> list[tuple[tuple[str, list[str]], str]]:
+    """Return each row with its part; an empty cell of a column of `sets` goes on with the one over it."""
+    found, section, last = [], "", [""] * len(sets)
+    for number, row in enumerate(rows, 1):
+        if _is_section(row):
+            section, last = row[0], [""] * len(sets)
+            continue
+        last = [row[i] or before for i, before in zip(sets, last)]
+        part = ", ".join(filter(None, (section, *last)))
+        name = " ".join(row[i] for i in named if row[i]) or " ".join(filter(None, last)) or str(number)
+        found.append(((name, row), part))
+    return found
+
+
+def _is_section(row: list[str]) -> bool:
+    """Return whether a row is a title over those below: words in its first cell alone, or in one over all columns."""
+    return len(row) > 1 and _is_word(row[0]) and (not any(row[1:]) or set(row) == {row[0]})
+
+
+def _is_ticked(rows: list[list[str]], column: int) -> bool:
+    """Return whether a column ticks what a row has, such as the SE blocks of an ablation."""
+    filled = {row[column].lower() for row in rows} - _MISSING
+    return bool(filled) and filled <= _TICKS
+
+
+def is_mean(cell: str) -> bool:
+    """Return whether a cell or a header says that its numbers are means with a spread: 92.5 ± 0.3."""
+    return re.search(r"±|\+/-|\+-", cell) is not None
+
+
+def _is_word(cell: str) -> bool:
+    return cell.strip().lower() not in _MISSING and not _NUMBER.fullmatch(cell)
+
+
+def _width(rows: list[list[str]]) -> int:
+    """Return how many columns have a filled cell in these rows, or one to their right."""
+    return max(i + 1 for row in rows for i, cell in enumerate(row) if cell)
+
+
+def _letters(cell: str) -> str:
+    return "".join(letter for letter in cell.lower() if letter.isalpha())
+
+
 def metric_of(header: str) -> tuple[str, str]:
-    """Return the metric a header names and what else it says: ("accuracy", "DRIVE") for "DRIVE Acc (%)"; "" if none."""
+    """Return the metric a header names and what else it says: ("accuracy", "DRIVE") for "DRIVE Acc (%)"; "" if none.
+
+    "Dice std" names no score but the spread of one. "Dice avg" is a mean over classes, as mDice is.
+    """
     words = re.findall(r"[^\s,;:/()\[\]%↑↓]+", header.replace("CHASE_DB1", "CHASEDB1"))
     words = [part for word in words for part in re.split(r"[_]", word) if part]
     for size in (3, 2, 1):
         for metric_words, rest in ((words[-size:], words[:-size]), (words[:size], words[size:])):
             metric = _METRIC.get("".join(letter for letter in "".join(metric_words).lower() if letter.isalnum()))
             if metric and len(metric_words) == size:
-                return metric, " ".join(rest)
+                return _meant(metric, rest)
     return "", ""
+
+
+def _meant(metric: str, rest: list[str]) -> tuple[str, str]:
+    """Return the metric with what else its header says, where that says that it is a mean or a spread."""
+    says = {word.lower().strip(".") for word in rest}
+    others = " ".join(word for word in rest if word.lower().strip(".") not in {*_MEANS, *_SPREADS, "±"})
+    if "±" in says:
+        return metric, others
+    if says & _MEANS and f"class {metric}" in ALIASES:
+        return f"class {metric}", others
+    return ("", "") if says & _SPREADS and not says & _MEANS else (metric, " ".join(rest))
 
 
 def printed_number(cell: str) -> tuple[str, bool] | None:
@@ -144,8 +251,4 @@ def _over(above: list[list[str]], column: int) -> str:
 def _is_text(rows: list[list[str]], column: int) -> bool:
     """Return whether a column holds words rather than numbers."""
     cells = [row[column] for row in rows if row[column].strip().lower() not in _MISSING]
-    return bool(cells) and sum(not _NUMBER.fullmatch(cell) for cell in cells) > len(cells) / 2
-
-
-def _name(row: list[str], columns: list[int], number: int) -> str:
-    return " ".join(row[i] for i in columns if row[i]) or str(number)
+    return bool(cells) and sum(map(_is_word, cells)) > len(cells) / 2
