@@ -164,6 +164,7 @@ def test_what_cannot_be_understood_is_one_sentence_and_exit_two(table, capsys, t
         (["--prevalence", "0.2-0.1"], "the lower first"),
         (["--positives", "5"], "--positives and --negatives go together"),
         (["--positives", "0", "--negatives", "0"], "at least one pixel"),
+        (["--positives", "-5", "--negatives", "9"], "-5 foreground and 9 background pixels"),
         (["--set", "drive", "--prevalence", "0.1"], "say the same thing in several ways"),
         (["--counts", "nowhere.csv"], "nowhere.csv: cannot be read"),
     ],
@@ -172,6 +173,14 @@ def test_options_that_make_no_sense_are_one_sentence_and_exit_two(table, capsys,
     status, out, err = run(capsys, table(CSV), *options)
     assert (status, out) == (2, "")
     assert message in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("options", [["--nothing"], ["--region", "fov"], ["--positives", "1.5", "--negatives", "2"]])
+def test_a_misspelt_option_is_one_sentence_and_exit_two(table, capsys, options):
+    with pytest.raises(SystemExit, match="2"):
+        main([str(table(CSV)), *options])
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("repro.audit: ") and err.count("\n") == 1
 
 
 def test_a_missing_or_binary_file_is_one_sentence_and_exit_two(tmp_path, capsys):

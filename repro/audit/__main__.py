@@ -14,38 +14,37 @@ from repro.audit.finding import Finding
 from repro.audit.group import Group
 from repro.audit.known import KNOWN_SETS, known_set
 from repro.audit.report import as_json, as_text, is_inconsistent
+from repro.command import Parser, run
 from repro.papers import PAPERS
 
-_EPILOG = """
+_DESCRIPTION = """Check the arithmetic of printed segmentation scores: of this suite's papers, or of any table.
+
 FILE is a table in CSV, Markdown or LaTeX. Score columns are found by name (Acc, Sen/Se/Recall, Sp, Precision, JA/IoU,
 DI/F1: of one foreground class; mIoU and mDice: means over classes), in per cent or fractions, each number with the
 rounding of its own last digit (rounded, not cut off); with ± they are means. Columns of several data sets are told
 apart by the heading over, in or under them, rows by a title between them or a column called Dataset, Fold and the like.
 
-examples:
-  python -m repro.audit paper2
-  python -m repro.audit table.csv --set chasedb1 --region field_of_view
-  python -m repro.audit table.tex --prevalence 0.19
-  python -m repro.audit table.md --counts pixels.csv --format json
-
 Exit status: 1 where a finding says inconsistent, with or without "if pooled"; 2 where the input cannot be understood;
-else 0.
-"""
+else 0."""
+_EXAMPLES = (
+    "repro audit paper2                                           the arithmetic of a declared paper",
+    "repro audit table.csv --set chasedb1 --region field_of_view  anybody's table, on counted data",
+    "repro audit table.tex --prevalence 0.19                      where the share of foreground is known",
+    "repro audit table.md --counts pixels.csv --format json",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status."""
+    """Run the command and return its exit code."""
+    return run(_main, arguments, "repro.audit")
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
-    try:
-        asked = _asked(options)
-        targets = options.target or [paper.id for paper in PAPERS]
-        audits = [_audit(target, asked) for target in targets]
-        opinions = (
-            cross_check([one for target in targets for one in _groups(target, asked)]) if options.cross_check else []
-        )
-    except ValueError as error:
-        print(f"repro.audit: {error}", file=sys.stderr)
-        return 2
+    asked = _asked(options)
+    targets = options.target or [paper.id for paper in PAPERS]
+    audits = [_audit(target, asked) for target in targets]
+    opinions = cross_check([one for target in targets for one in _groups(target, asked)]) if options.cross_check else []
     if options.format == "json":
         print(json.dumps([as_json(*audit) for audit in audits], indent=2, ensure_ascii=False))
     else:
@@ -101,13 +100,8 @@ def _asked(options: argparse.Namespace) -> Asked:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m repro.audit",
-        description="Check the arithmetic of printed segmentation scores: of this suite's papers, or of any table.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _parser() -> Parser:
+    parser = Parser(prog="repro.audit", description=_DESCRIPTION, examples=_EXAMPLES)
     parser.add_argument("target", nargs="*", help="paper1, paper2 or a FILE; both papers if none is given")
     parser.add_argument("--set", metavar="NAME", help=f"the data set of every column: {', '.join(KNOWN_SETS)}")
     parser.add_argument("--region", choices=("whole", "field_of_view"), help="pixels that were scored; else both")

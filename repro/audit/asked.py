@@ -105,8 +105,14 @@ def counts_of(counts: Sequence[tuple[int, int]]) -> Counts:
     Raises:
         ValueError: there is none, or a pair is negative or empty.
     """
-    if not counts or any(min(pair) < 0 or sum(pair) == 0 for pair in counts):
-        raise ValueError(f"{len(counts)} images with counts; expected at least one, and at least one pixel in each")
+    if not counts:
+        raise ValueError("no image with counts; expected at least one, with its pixels in columns positives, negatives")
+    for number, pair in enumerate(counts, 1):
+        if min(pair) < 0 or sum(pair) == 0:
+            found = f"{pair[0]} foreground and {pair[1]} background pixels"
+            raise ValueError(
+                f"image {number} of the counts: {found}; expected at least one pixel in all, none negative"
+            )
     positives, negatives = zip(*counts)
     return Counts(split="as counted", positives=positives, pixels=tuple(map(sum, zip(positives, negatives))))
 
