@@ -13,7 +13,7 @@ from PIL import Image
 
 from repro import compare, plan, records
 from repro.data.base import content_hash
-from repro.figure import derived, panels, tiles
+from repro.figure import cost, derived, panels, tiles
 from repro.figure.__main__ import main
 from repro.records import Folder
 from repro.runner.kept import Keeper
@@ -45,6 +45,11 @@ def test_confusion_is_drawn_from_the_counts_of_the_records(folder: Folder, tmp_p
         ("FCN", "road", "road", "3"), ("FCN", "road", "pole", "1"),
         ("FCN", "pole", "road", "0"), ("FCN", "pole", "pole", "4"),
     ]  # fmt: skip
+
+
+def test_score_against_cost_marks_every_system_of_its_own():
+    assert len({tuple(cost.mark(number).values()) for number in range(16)}) == 16
+    assert {cost.mark(number)["fillstyle"] for number in range(8)} == {"full"}
 
 
 def test_agreement_has_a_point_where_both_numbers_are_of_the_papers_own_data(folder: Folder, tmp_path: Path):

@@ -12,7 +12,7 @@ from repro.figure.style import COLOURS, GREY, canvas, headline, notes
 from repro.statistics import t_interval
 from repro.table.grid import SCALE
 
-MARKS = "osD^vP*Xhd"
+MARKS = "osD^vP*X"
 Point = tuple[Finding, float]  # with its cost
 
 
@@ -24,7 +24,7 @@ def draw(comparison: Comparison, title: str):
     kind, times = _times(comparison, measured)
     panels = [("GFLOP of one image", [(each, _operations(each)) for each in measured])]
     panels += [(f"ms for one image ({kind})", times)] if times else []
-    look = {f.row.name: {"marker": MARKS[i % 10], "color": COLOURS[i % 8]} for i, f in enumerate(trained)}
+    look = {finding.row.name: mark(i) for i, finding in enumerate(trained)}
     with canvas(columns=len(panels), width=7.2, height=3.3, squeeze=False, sharey=True) as (figure, axes):
         for panel, (label, points) in zip(axes[0], panels):
             panel.set_xlabel(label)
@@ -32,12 +32,18 @@ def draw(comparison: Comparison, title: str):
         axes[0, 0].set_ylabel(f"{column.name} (%)" if column.unit == "percent" else column.name)
         if measured:
             handles, names = axes[0, 0].get_legend_handles_labels()
-            figure.legend(handles, names, loc="outside right upper", fontsize=7.5)
+            figure.legend(handles, names, loc="outside right center", fontsize=7.5)
         else:
             axes[0, 0].text(0.5, 0.5, nothing(trained[0]), transform=axes[0, 0].transAxes, ha="center", color=GREY)
         headline(figure, f"Score against cost: {title}")
         notes(figure, filter(None, (seeds_text(findings, "Points"), _missing(trained), *context(comparison))))
         yield figure
+
+
+def mark(number: int) -> dict[str, str]:
+    """Return how the points of a system look, by its number; from the ninth on they are hollow."""
+    which = number % len(MARKS)
+    return {"marker": MARKS[which], "color": COLOURS[which], "fillstyle": "full" if number < len(MARKS) else "none"}
 
 
 def as_csv(comparison: Comparison) -> str:
