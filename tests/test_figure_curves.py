@@ -124,6 +124,7 @@ def test_a_file_where_the_folder_should_be_is_one_sentence(tmp_path: Path, capsy
     assert main(["paper1_figure2", "--to", str(tmp_path / "out")]) == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1 and str(tmp_path / "out") in err
+    assert "is a file; expected a folder" in err
     assert (tmp_path / "out").read_text() == "a file"
 
 

@@ -34,6 +34,8 @@ def _main(arguments: Sequence[str] | None) -> int:
                         "table's figures runs/figures/")  # fmt: skip
     parser.add_argument("--data", action="append", default=[], metavar="DIR", help="where the images of panels are")
     options = parser.parse_args(arguments)
+    if options.to is not None and options.to.exists() and not options.to.is_dir():
+        raise ValueError(f"--to {options.to} is a file; expected a folder, which is made where there is none")
     if options.id in BENCHES:
         from repro.figure import benches
 
