@@ -107,6 +107,20 @@ def test_numbers_with_a_spread_are_means(table):
     assert judged(table("Method,IoU,Dice\nA,80.1 ± 4.0,90.5 ± 3.0\n")) == [("table.csv, row A", "inconsistent")]
 
 
+def test_a_row_of_means_is_not_pooled_and_a_row_of_spreads_is_no_scores(table):
+    # .9 and .5 are Dice .947 and .667: means .7 and .807, though 2 * .7 / 1.7 = .824; spreads .283 and .198
+    text = "Fold,IoU,Dice\n1,0.900,0.947\n2,0.500,0.667\nMean,0.700,0.807\nStd,0.283,0.198\n"
+    findings, notes = check_file(table(text), Asked())
+    assert findings == [] and notes[0] == "table.csv: not audited: row Std."
+    assert judged(table(text.replace("0.807", "0.907"))) == [("table.csv, row Mean", "inconsistent")]
+    assert judged(table("Method,IoU,Dice\nMean Teacher,0.700,0.807\n")) != []  # a network's name
+
+
+def test_gains_are_no_scores(table):
+    text = "Method,IoU,Dice,IoU gain,Dice gain\nA,61.5,76.2,2.0,1.2\nImprovement (%),+2.0,+1.2,,\n"
+    assert judged(table(text)) == []
+
+
 def test_averages_over_organs_are_means_over_classes(table):
     assert metric_of("Avg. Dice") == metric_of("Dice avg") == ("class dice", "")
     # liver .615 and .762, spleen .800 and .889: averages .708 and .826, though 2 * .708 / 1.708 = .829

@@ -6,7 +6,7 @@ from pathlib import Path
 from repro.audit.asked import Asked
 from repro.audit.finding import Finding
 from repro.audit.group import Group, Printed, PrintedRow, true_shares
-from repro.audit.headers import ReadTable, audited, column_scores, has_scores, is_mean, understand
+from repro.audit.headers import ReadTable, audited, column_scores, has_scores, has_spread, is_mean, understand
 from repro.audit.known import KNOWN_SETS, known_set
 from repro.audit.readings import OVER_CLASSES, any_share
 from repro.audit.rows import check_group
@@ -46,19 +46,19 @@ def groups(table: ReadTable, place: str, asked: Asked) -> list[Group]:
     headings = [column.group for column in table.columns]
     asked.check([*headings, *(name for name, _ in table.rows), *table.parts])
     numbers = _numbers(table, asked)
-    if _has_means(table, asked):
-        asked = replace(asked, aggregation="mean")
-    found = []
+    averaged, found = _has_means(table, asked), []
     for heading, over_classes in dict.fromkeys((one.group, one.metric.startswith("class ")) for one in table.columns):
         for part in dict.fromkeys(table.parts):
             rows = _rows(table, numbers, heading, over_classes, part)
+            means = averaged or (is_mean(part) and not asked.aggregation)
+            how = replace(asked, aggregation="mean") if means else asked
             if over_classes:
                 title = _title(heading, part, rows)
                 found.append(Group(place=place, title=title, rows=rows, readings=any_share([OVER_CLASSES])))
             elif asked.rows_are_sets:
-                found += [_group(place, _title(heading, part or row.name, (row,)), (row,), asked) for row in rows]
+                found += [_group(place, _title(heading, part or row.name, (row,)), (row,), how) for row in rows]
             else:
-                found.append(_group(place, _title(heading, part, rows), rows, asked))
+                found.append(_group(place, _title(heading, part, rows), rows, how))
     return [group for group in found if group.rows]
 
 
@@ -118,7 +118,7 @@ def _has_means(table: ReadTable, asked: Asked) -> bool:
     cells = (
         cell for column in table.columns for cell in (column.header, *(row[column.index] for _, row in table.rows))
     )
-    return asked.aggregation is None and any(map(is_mean, cells))
+    return asked.aggregation is None and any(map(has_spread, cells))
 
 
 def _title(heading: str, part: str, rows: tuple[PrintedRow, ...]) -> str:

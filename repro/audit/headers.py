@@ -22,7 +22,8 @@ _NUMBER = re.compile(r"(\d*[.,]?\d+|\d+\.)\s*(%?)\s*(?:(?:±|\+/-|\+-|[(\[_^↑�
 _MISSING = {"", "-", "--", "---", "–", "—", "−", "/", "n/a", "na", "nan", "none", "n.a.", "?", "...", "…"}
 _TICKS = {"✓", "✔", "√", "✗", "✘", "×", "x", "yes", "no"}
 _MEANS = {"mean", "avg", "average"}
-_SPREADS = {"std", "sd", "stdev", "deviation", "sem", "var", "variance", "ci"}
+_NO_SCORES = {"std", "sd", "stdev", "deviation", "dev", "sem", "var", "variance", "ci", "p-value", "count", "rank"}
+_NO_SCORES |= {"gain", "gains", "improvement", "improvements", "difference", "delta", "loss"}
 _MOST_PERCENT = 100
 # Heads of columns whose rows were not scored on the same pixels.
 _SETS_IN_ROWS = {"dataset", "datasets", "database", "data", "testset", "image", "fold", "class", "category", "organ"}
@@ -79,12 +80,14 @@ def understand(table: RawTable) -> ReadTable:
     for (name, cells), _ in found:
         if any(cells[_width([head, *above]) :]):
             raise ValueError(f"row {name}: more cells than the head; with decimal commas, put semicolons between cells")
+    others = [head[i] for i in range(len(head)) if i not in scores and i not in named and head[i]]
+    kept = [one for one in found if _last_word(one[0][0]) not in _NO_SCORES]
     return ReadTable(
         columns=columns,
-        others=[head[i] for i in range(len(head)) if i not in scores and i not in named and head[i]],
+        others=others + [f"row {name}" for (name, _), _ in found if _last_word(name) in _NO_SCORES],
         name_header=head[0] if 0 in named else "",
-        rows=[row for row, _ in found],
-        parts=[part for _, part in found],
+        rows=[row for row, _ in kept],
+        parts=[part for _, part in kept],
     )
 
 
@@ -137,7 +140,7 @@ def _rows(rows: list[list[str]], named: list[int], sets: list[int]) -> list[tupl
         last = [row[i] or before for i, before in zip(sets, last)]
         part = ", ".join(filter(None, (section, *last)))
         name = " ".join(row[i] for i in named if row[i]) or " ".join(filter(None, last)) or str(number)
-        found.append(((name, row), part))
+        found.append(((name, row), name if is_mean(name) else part))
     return found
 
 
@@ -152,9 +155,18 @@ def _is_ticked(rows: list[list[str]], column: int) -> bool:
     return bool(filled) and filled <= _TICKS
 
 
-def is_mean(cell: str) -> bool:
+def has_spread(cell: str) -> bool:
     """Return whether a cell or a header says that its numbers are means with a spread: 92.5 ± 0.3."""
     return re.search(r"±|\+/-|\+-", cell) is not None
+
+
+def is_mean(name: str) -> bool:
+    """Return whether a row's name says that its numbers are means: "Average", "U-Net mean", "mean ± std"."""
+    return has_spread(name) or _last_word(name) in _MEANS
+
+
+def _last_word(name: str) -> str:
+    return re.split(r"[\s()]+", f" {name.lower().rstrip('. )(%')}")[-1]
 
 
 def _is_word(cell: str) -> bool:
@@ -188,12 +200,12 @@ def metric_of(header: str) -> tuple[str, str]:
 def _meant(metric: str, rest: list[str]) -> tuple[str, str]:
     """Return the metric with what else its header says, where that says that it is a mean or a spread."""
     says = {word.lower().strip(".") for word in rest}
-    others = " ".join(word for word in rest if word.lower().strip(".") not in {*_MEANS, *_SPREADS, "±"})
+    others = " ".join(word for word in rest if word.lower().strip(".") not in {*_MEANS, *_NO_SCORES, "±"})
     if "±" in says:
         return metric, others
     if says & _MEANS and f"class {metric}" in ALIASES:
         return f"class {metric}", others
-    return ("", "") if says & _SPREADS and not says & _MEANS else (metric, " ".join(rest))
+    return ("", "") if says & _NO_SCORES and not says & _MEANS else (metric, " ".join(rest))
 
 
 def printed_number(cell: str) -> tuple[str, bool] | None:
