@@ -129,6 +129,17 @@ def test_averages_over_organs_are_means_over_classes(table):
     assert judged(table(text.replace("0.889", "0.850"))) == [("table.csv, spleen, row A", "inconsistent if pooled")]
 
 
+def test_a_column_beside_a_span_is_not_under_its_heading(table):
+    text = r"""
+\begin{tabular}{lcccc}
+ & \multicolumn{3}{c}{DRIVE} & \\
+Method & Acc & Sen & Sp & Dice \\
+A & 96.4 & 80.0 & 98.0 & 30.0 \\
+\end{tabular}
+"""
+    assert judged(table(text, "t.tex")) == []  # a Dice of .3 is of other data
+
+
 def test_a_row_of_units_below_the_head_is_part_of_it(table):
     (raw,) = read_tables(table("Method,Acc,Sen\n,(%),(%)\nA,95.0,80.0\n"))
     assert [column.header for column in understand(raw).columns] == ["Acc (%)", "Sen (%)"]

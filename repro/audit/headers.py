@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from repro.audit.group import SHORT, Printed
 from repro.audit.tablefile import RawTable
@@ -252,9 +253,13 @@ def audited(metric: str) -> bool:
 
 
 def _over(above: list[list[str]], column: int) -> str:
-    """Return the nearest heading over a column: a cell over it, or the last one to its left in that row."""
+    """Return the nearest heading over a column: a cell over it, or the last one to its left in that row.
+
+    Where a row spells its spans out, as LaTeX's are here, an empty cell stands under nothing to its left.
+    """
     for row in reversed(above):
-        filled = [cell for cell in row[: column + 1] if cell]
+        spelt_out = any(one and one == two for one, two in pairwise(row))
+        filled = [cell for cell in row[column if spelt_out else 0 : column + 1] if cell]
         if filled:
             return filled[-1]
     return ""
