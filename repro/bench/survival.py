@@ -6,6 +6,7 @@ import os
 import pathlib
 import random
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -37,7 +38,7 @@ from repro.command import BUSY, DONE, FAILED, STOPPED
 KILLS = 100
 GOAL = "every fault survived, none silently, every resumed run equal to the bit to one that was not disturbed"
 SELECTION = PARTS["selection"]  # images evaluated at each epoch's end; those of the report follow the last
-PATIENCE = 20.0  # seconds until a checkpoint is there
+PATIENCE = 120.0  # seconds until a checkpoint is there: a disk that others write to may take that long
 LANES = 2  # faults at once: one a core of the smallest machine
 SAVED = ("checkpoint", "evidence", "record")  # what is written aside and renamed: in training, and at the end
 
@@ -88,9 +89,14 @@ def _done(stage: Stage, cases: list[Case]) -> list[tuple[bool, bool]]:
 
 
 def _one(stage: Stage, case: Case, number: int) -> int:
-    """Inject one fault and leave what came of it in a file."""
-    end = case.inject(stage, f"case{number}")
-    (stage.folder / f"case{number}.json").write_text(json.dumps(end))
+    """Inject one fault and leave what came of it in a file; of one that was not survived say what its processes said."""
+    name, end = f"case{number}", (False, False)
+    try:
+        end = case.inject(stage, name)
+    finally:
+        if not all(end):
+            print(f"{case.row}: not survived\n{said(stage, name)}", file=sys.stderr, flush=True)
+    (stage.folder / f"{name}.json").write_text(json.dumps(end))
     return DONE
 
 
