@@ -89,7 +89,7 @@ def _done(stage: Stage, cases: list[Case]) -> list[tuple[bool, bool]]:
 
 
 def _one(stage: Stage, case: Case, number: int) -> int:
-    """Inject one fault and leave what came of it in a file; of one that was not survived say what its processes said."""
+    """Inject one fault and leave what came of it in a file; say what the processes of a lost run said."""
     name, end = f"case{number}", (False, False)
     try:
         end = case.inject(stage, name)
