@@ -197,3 +197,12 @@ def test_a_table_without_scores_beside_others_is_a_note(table):
     text = "| M | IoU | F1 |\n|--|--|--|\n| A | 61.5 | 76.2 |\n\nand\n\n| Name | Epochs |\n|--|--|\n| A | 100 |\n"
     findings, notes = check_file(table(text, "t.md"), Asked())
     assert (findings, notes) == ([], ["t.md, table 2: not audited: no column is called like a score."])
+
+
+def test_of_very_many_rows_a_sentence_names_the_two_furthest_apart(table):
+    # Acc = p Sen + (1 - p) Sp: p = (Sp - Acc)/(Sp - Sen) rises from .10 to .50 over twelve rows with Sen .5, Sp .9.
+    lines = [f"row{n},{0.86 - 0.16 * n / 11:.3f},0.500,0.900" for n in range(12)]
+    findings, _ = check_file(table("\n".join(["Method,Acc,Se,Sp", *lines])), Asked())
+    (finding,) = [finding for finding in findings if finding.check == "one share for all rows"]
+    assert "of 12 rows the two furthest apart: 0.100, 0.500" in finding.sentence
+    assert {name.split(",")[0] for name in finding.inputs} == {"row0", "row11"}

@@ -13,6 +13,7 @@ from repro.audit.readings import OVER_CLASSES, POOLED, Reading, in_words
 _RATES = ("accuracy", "sensitivity", "specificity")
 _OTHER_CLASSES = "Means over different classes, or a Dice of mean precision and mean recall, would explain it."
 _OTHER_TIMES = "Scores read at different epochs or thresholds, or on different images, would explain it."
+MANY = 8  # rows that a sentence can name
 
 
 def check_group(group: Group) -> list[Finding]:
@@ -113,23 +114,29 @@ def _check_shares(group: Group) -> Finding | None:
         return None
     if max(low for _, (low, _) in implied) <= min(high for _, (_, high) in implied):
         return None
+    shown, of = implied, ""
+    if len(implied) > MANY:
+        shown = [min(implied, key=lambda pair: pair[1][1]), max(implied, key=lambda pair: pair[1][0])]
+        of = f"of {len(implied)} rows the two furthest apart: "
     agreeing = [
         f"{one.name} and {two.name}"
-        for (one, here), (two, there) in combinations(implied, 2)
+        for (one, here), (two, there) in combinations(shown, 2)
         if max(here[0], there[0]) <= min(here[1], there[1])
     ]
     overlap = f"only {'; '.join(agreeing)} overlap" if agreeing else "all are disjoint"
-    numbers = "; ".join(f"{row.name} {_share(row, share)}" for row, share in implied)
+    numbers = "; ".join(f"{row.name} {_share(row, share)}" for row, share in shown)
     return Finding(
         check="one share for all rows",
         place=group.heading,
         word=IF_POOLED,
         under="mean over images, or rows of different test sets",
-        inputs={f"{row.name}, {name}": number for row, _ in implied for name, number in _inputs(row).items()},
-        inequalities=("pooled, the share of positives p is one number for one test set", f"here {numbers}: {overlap}"),
+        inputs={f"{row.name}, {name}": number for row, _ in shown for name, number in _inputs(row).items()},
+        inequalities=(
+            "pooled, the share of positives p is one number for one test set", f"here {of}{numbers}: {overlap}",
+        ),
         explanation=_OTHER_TIMES,
         sentence=f"The rows of {group.heading} imply different shares of positive pixels "
-        f"({', '.join(_point(row, share) for row, share in implied)}), although all were scored on one test set: "
+        f"({of}{', '.join(_point(row, share) for row, share in shown)}), although all were scored on one test set: "
         "please give the confusion counts.",
         cells=tuple(cell for row, _ in implied for cell in row.cells),
     )
