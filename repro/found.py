@@ -10,7 +10,7 @@ from repro.audit.finding import IF_POOLED, INCONSISTENT
 from repro.claims import Judgement, judge
 from repro.compare import compare, folder_of
 from repro.papers import PAPERS
-from repro.papers.spec import FactTable, Paper, Suite
+from repro.papers.spec import Column, FactTable, Paper, Suite
 
 UNTOUCHED = ("not run", "not built", "not stated")  # words of cells that nothing was measured for
 
@@ -56,10 +56,31 @@ def _measured(suite: Suite, root: Path) -> Iterator[str]:
     if plan.is_reduced(suite):
         yield from (f"A reduced suite (`{suite.name}`): it shows that the path works, and judges nothing.", "")
         return
+    yield from _floors(suite, folder)
     for paper in PAPERS:
-        judged = [each for each in judge(paper, suite, folder) if each.numbers]
+        judged = [each for each in judge(paper, suite, folder) if each.numbers and each.word != "not run"]
         if judged:
             yield from markdown.table(("claim", "where", "word", "numbers"), [_claim(each) for each in judged])
+
+
+def _floors(suite: Suite, folder: records.Folder) -> Iterator[str]:
+    """What the floors come to on the papers' own data, where one more observer or no network at all scores so much."""
+    found = []
+    for exhibit in plan.exhibits().values():
+        if isinstance(exhibit, FactTable) or not plan.stands(exhibit, suite):
+            continue
+        compared = compare(exhibit, suite, folder, columns=plan.headline_columns(exhibit))
+        for row in compared.rows:
+            measured = [each for each in row if each.row.untrained and each.row.extra and each.mean is not None]
+            if measured and all(each.stand.own for each in measured):
+                scores = ", ".join(f"{each.column.name} {_printed_as(each.column, each.mean)}" for each in measured)
+                found.append(f"- {row[0].row.name} ({exhibit.id}): {scores}")
+    if found:
+        yield from ("No network, but what one has to exceed:", "", *found, "")
+
+
+def _printed_as(column: Column, mean: float) -> str:
+    return f"{mean:.3f}" if column.unit == "fraction" else f"{100 * mean:.1f}"
 
 
 def _verdicts(suite: Suite, root: Path) -> str:

@@ -111,3 +111,13 @@ def test_the_command_writes_the_pages_and_says_which(tmp_path: Path, monkeypatch
     assert pages.main([]) == 0
     assert (tmp_path / "docs" / "paper1.md").read_bytes() == b"x"
     assert capsys.readouterr().out.split() == ["docs/paper1.md"]
+
+
+def test_what_a_floor_comes_to_on_the_papers_own_data_is_said(tmp_path: Path):
+    prior = run_of("paper2_figure1/position prior", "isic2017")
+    publish(home_of(SUITES["isic2017"], tmp_path), tmp_path / "runs", prior, [[72, 3], [5, 20]])
+    text = found.page(tmp_path)
+    assert "## Measured: the papers' own data" in text
+    # AC 92/100, SE 20/25, SP 72/75, JA 20/28, DI 40/48
+    assert "- position prior (paper2_figure1): AC 92.0, SE 80.0, SP 96.0, JA 71.4, DI 83.3" in text
+    assert "| not run |" not in text
