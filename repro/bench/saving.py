@@ -17,9 +17,9 @@ from repro.papers.paper2.recipe import RECIPE
 from repro.training import Events, Trainer
 
 NETWORKS = {"unet": {"width": 64, "batch_norm": True}, "tcnet": {}}
-SIZE = (64, 64)
+SIZE = (32, 32)  # small: what is saved goes by the network, not by the picture
 BATCH = 2
-APART = 12  # steps between two checkpoints
+APART = 24  # steps between two checkpoints: longer than writing one takes
 SAVES = 3  # a turn
 NEVER = 10**9
 GOAL = "at most 1 % of training at the default interval"
