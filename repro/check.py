@@ -47,6 +47,9 @@ def _main(arguments: Sequence[str] | None) -> int:
     parser.add_argument("--bundle", type=Path, metavar="FILE", help="only judge a bundle that came from others")
     parser.add_argument("--claims", action="store_true", help="only judge the papers' claims, and leave with 0")
     options = parser.parse_args(arguments)
+    alone = "--bundle" if options.bundle else "--claims" if options.claims else ""
+    if alone and options.fresh:
+        parser.error(f"--fresh does not go with {alone}, which looks at no demo")
     if options.bundle:
         return check_bundle(options.bundle)
     if options.claims:
@@ -59,7 +62,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         print(f"note: {note}")
     for failure in report.failures:
         print(f"FAILED: {failure}")
-    print(f"{report.suites} suites checked: {len(report.failures)} failures, {len(report.notes)} notes.")
+    print(f"Suites checked: {report.suites}; failures: {len(report.failures)}; notes: {len(report.notes)}.")
     return 1 if report.failures else 0
 
 

@@ -353,10 +353,18 @@ def command(root: Path, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(line, capture_output=True, text=True, env=environment, cwd=root)
 
 
+def test_fresh_does_not_go_with_what_looks_at_no_demo(capsys: pytest.CaptureFixture):
+    for option in (["--claims"], ["--bundle", "bundle.zip"]):
+        with pytest.raises(SystemExit) as end:
+            check.main(["--fresh", *option])
+        assert end.value.code == 2
+        assert f"--fresh does not go with {option[0]}, which looks at no demo" in capsys.readouterr().err
+
+
 def test_the_command_ends_with_0_where_all_follows_and_1_where_not(package: Path):
     done = command(package, "--suite", "drive-e4")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "1 suites checked: 0 failures, 0 notes.\n"
+    assert done.stdout == "Suites checked: 1; failures: 0; notes: 0.\n"
     path = package / "tables" / "drive-e4" / "paper2_table3.md"
     path.write_text("edited")
     done = command(package, "--suite", "drive-e4")
@@ -373,7 +381,7 @@ def test_a_checkout_with_a_locked_and_trained_demo_passes_as_a_whole(package: Pa
     done = command(package, "--fresh")
     assert done.stdout.splitlines() == [
         "note: papers: nothing is committed yet",
-        "3 suites checked: 0 failures, 1 notes.",
+        "Suites checked: 3; failures: 0; notes: 1.",
     ]
     assert done.returncode == 0
     path = package / "tables" / "demo" / "paper1_table1.csv"

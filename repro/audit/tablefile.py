@@ -66,7 +66,8 @@ def read_tables(path: Path) -> list[RawTable]:
 
 def _text(path: Path) -> str:
     if not path.is_file():
-        raise ValueError(f"{path}: no such file; expected paper1, paper2 or a table in CSV, Markdown or LaTeX")
+        found = "a folder" if path.is_dir() else "no such file"
+        raise ValueError(f"{path}: {found}; expected paper1, paper2 or a table in CSV, Markdown or LaTeX")
     if path.stat().st_size > _LARGEST:
         raise ValueError(f"{path}: {path.stat().st_size} bytes, expected a table of at most {_LARGEST}")
     try:
