@@ -1,4 +1,4 @@
-"""The pages in docs/ that are generated: one a paper, and one of what was found."""
+"""The pages in docs/ that are generated, one a paper and one of what was found, and the README's table of speed."""
 
 import dataclasses
 import sys
@@ -28,8 +28,10 @@ from repro.papers.spec import (
     Rising,
     SmallGap,
 )
-from repro.table.bench import bench_page
+from repro.table.bench import bench_page, speed_table
 from repro.table.notes import protocol_text
+
+SPEED = ("<!-- speed -->", "<!-- /speed -->")  # what is between them in the README is generated
 
 _RULES = {  # how each kind of claim is judged, in a line
     Above: "above every one of the others by the exact permutation test over seeds",
@@ -65,7 +67,19 @@ def files(root: Path = records.ROOT) -> dict[Path, bytes]:
     """Return the bytes of every page by where it is committed below `root`."""
     pages = {paper.id: page(paper) for paper in PAPERS}
     pages |= {"found": found.page(root), "bench": bench_page(root / "tables")}
-    return {root / "docs" / f"{name}.md": text.encode() for name, text in pages.items()}
+    found_pages = {root / "docs" / f"{name}.md": text.encode() for name, text in pages.items()}
+    return found_pages | _readme(root)
+
+
+def _readme(root: Path) -> dict[Path, bytes]:
+    """The README with its table of speed as it follows from `tables/bench/`; the rest of it is written by hand."""
+    path = root / "README.md"
+    if not path.is_file():
+        return {}
+    head, begin, rest = path.read_text().partition(SPEED[0])
+    _, end, tail = rest.partition(SPEED[1])
+    assert begin and end, f"{path}: {' and '.join(SPEED)} are not both there"
+    return {path: f"{head}{begin}\n{speed_table(root / 'tables')}{end}{tail}".encode()}
 
 
 def outdated(root: Path = records.ROOT) -> list[str]:

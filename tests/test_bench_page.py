@@ -69,3 +69,13 @@ def test_the_plain_path_is_the_second_of_each_benchmark_whatever_the_ratios():
 
     found = speed.compared([*lines("one", "1.00", "1.00", "1.50", ""), *lines("two", "2.00", "1.00")])
     assert [line["ratio"] for line in found] == ["1.00", "1.50", "2.00"]
+
+
+def test_the_readmes_table_has_the_ratio_the_goal_and_the_machine_of_our_paths(tmp_path):
+    (tmp_path / "README.md").write_text("before\n<!-- speed -->\nold\n<!-- /speed -->\nafter\n")
+    tables(tmp_path)
+    text = pages.files(tmp_path)[tmp_path / "README.md"].decode()
+    assert text == (
+        "before\n<!-- speed -->\n| row | times as fast | goal | machine |\n|:--|:--|:--|:--|\n"
+        "| `data` | 20 | 15 | A processor, 2 cores, torch 2.15.0, Python 3.11.7 |\n<!-- /speed -->\nafter\n"
+    )

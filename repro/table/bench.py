@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from repro import measurements
+from repro import markdown, measurements
 
 _TIMED = ("of", "way", "milliseconds", "first_quartile", "third_quartile", "n", "ratio", "wanted")
 _FOR_FILES = ("options", "seconds", "cells", "clock")  # columns that nobody reads
@@ -22,6 +22,17 @@ def bench_page(tables: Path = measurements.TABLES) -> str:
     for path in sorted((tables / "bench").glob("*.csv")):
         lines += _row(path.stem, measurements.lines_of(path.stem, tables))
     return "\n".join(lines).rstrip() + "\n"
+
+
+def speed_table(tables: Path = measurements.TABLES) -> str:
+    """Return the README's table: each timed row against the plain path, with its goal and machine, as Markdown."""
+    rows = []
+    for path in sorted((tables / "bench").glob("*.csv")):
+        for line in measurements.lines_of(path.stem, tables):
+            if line.get("way", "").startswith("ours") and line["ratio"] and line["wanted"]:
+                what = f"`{path.stem}`" + (f" {line['of']}" if line["of"] else "")
+                rows.append((what, f"{float(line['ratio']):.3g}", line["wanted"], _machine(line)))
+    return "\n".join(markdown.table(("row", "times as fast", "goal", "machine"), rows))
 
 
 def _row(name: str, found: list[dict[str, str]]) -> Iterator[str]:
