@@ -502,6 +502,30 @@ def test_where_one_is_killed_the_others_end_in_a_sentence_and_another_number_goe
     assert points[1]["seconds"] > points[0]["seconds"]  # it went on, and did not begin anew
 
 
+@pytest.mark.slow
+def test_two_and_three_processes_come_to_the_scores_of_one(tmp_path: Path):
+    """Within .01 of training loss and a point of each score: docs/demo-tolerance.md has a longer measurement."""
+    call = ["-m", "repro.run", "demo", "--epochs", "1", "--only", "paper1_table1/PSPNet", "--device", "cpu"]
+    found = []
+    for processes in (1, 2, 3):
+        folder = tmp_path / str(processes)
+        for package in ("repro", "baselines"):
+            shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+        command = start(folder, *call) if processes == 1 else torchrun(folder, processes, *call)
+        _, err = command.communicate(timeout=300)
+        assert command.returncode == 0, err
+        (run,) = (path.parent for path in folder.glob("runs/demo-e1/*/record.json"))
+        record = json.loads((run / "record.json").read_text())
+        losses = [point["train_loss"] for point in read_log(run / "log.jsonl")]
+        found.append((record["training"]["label_pixels"], losses, record["scores"]["last native whole"]))
+    pixels, losses, scores = found[0]
+    for other_pixels, other_losses, other_scores in found[1:]:
+        assert other_pixels == pixels  # the same images, crops and flips, whoever takes them
+        np.testing.assert_allclose(other_losses, losses, rtol=0, atol=0.01)
+        for name in ("miou", "pixel_accuracy"):
+            assert other_scores[name] == pytest.approx(scores[name], abs=0.01)
+
+
 def test_torchrun_goes_without_what_spreads_runs_and_with_one_process_it_is_none(
     capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
