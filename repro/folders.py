@@ -126,18 +126,34 @@ def _below(folder: Path, home: str) -> Iterator[RunFolder]:
 def find(beginning: str, root: Path = records.ROOT) -> RunFolder:
     """Return the folder of the one run whose id begins so; of equal runs in two folders the one with more in it.
 
+    Runs on a user's data have one id whichever data these are; "photos-1a2b3c4d/0123" is the one in that folder.
+
     Raises:
-        ValueError: no run or several begin so; the sentence names the nearest.
+        ValueError: no run or several begin so, or one of that id on several data; the sentence names the nearest.
     """
-    there = every(root)
-    found = [each for each in there if each.id.startswith(beginning)] if beginning else []
+    home, _, start = beginning.rpartition("/")
+    there = [each for each in every(root) if not home or each.home in (home, f"own/{home}")]
+    found = [each for each in there if each.id.startswith(start)] if start else []
     ids = sorted({each.id for each in found})
     if len(ids) == 1:
-        return max(found, key=lambda each: len([*each.path.iterdir()]))
+        return _of_one_data(found, beginning)
     if ids:
         shown = ", ".join(ids[:4]) + (f" and {len(ids) - 4} more" if len(ids) > 4 else "")
         raise ValueError(f"{beginning!r} begins the ids of {len(ids)} runs, {shown}; give more of it")
     raise ValueError(f"no run in {root / 'runs'} has an id that begins with {beginning!r}; {_near(beginning, root)}")
+
+
+def _of_one_data(found: list[RunFolder], beginning: str) -> RunFolder:
+    """The fullest of equal runs' folders; refused where they are on different data of the user's, failed ones aside."""
+    tried = [each for each in found if each.state != FAILED] or found
+    homes = [each.home.removeprefix("own/") for each in tried if each.home.startswith("own/")]
+    if len(homes) > 1:
+        shown = ", ".join(homes[:4]) + (f" and {len(homes) - 4} more" if len(homes) > 4 else "")
+        raise ValueError(
+            f"{beginning!r} is a run on each of {len(homes)} data sets of your own, {shown}; name one: "
+            f"{homes[0]}/{tried[0].id[:4]}"
+        )
+    return max(tried, key=lambda each: len([*each.path.iterdir()]))
 
 
 def _near(beginning: str, root: Path) -> str:

@@ -84,7 +84,8 @@ def row_of(folder: RunFolder) -> list[str]:
     if identity:
         limit = identity["train"].get("limit")
         run_of, seed, epochs = identity["network"], str(identity["seed"]), str(identity["recipe"]["epochs"])
-        data = identity["train"]["data"] + (f", {limit} images" if limit else "")
+        data = folder.home.removeprefix("own/") if folder.home.startswith("own/") else identity["train"]["data"]
+        data += f", {limit} images" if limit else ""
     score, best, state = folder.score, folder.best, folder.state
     return [
         state,

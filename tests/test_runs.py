@@ -158,6 +158,21 @@ def test_the_beginning_of_an_id_is_enough_if_it_is_one_run(root: Path):
         find(FCN.id[:3], root)
 
 
+def test_one_id_on_two_data_sets_of_the_users_is_refused_until_one_is_named(root: Path, capsys: pytest.CaptureFixture):
+    homes = ("own/masks-11111111", "own/photos-22222222")
+    folders_of = [done(root, FCN, home) for home in homes]
+    with pytest.raises(ValueError, match="each of 2 data sets of your own, masks-11111111, photos-22222222; name one"):
+        find(FCN.id, root)
+    assert find(f"photos-22222222/{FCN.id[:4]}", root).path == folders_of[1]
+    assert find(f"{homes[0]}/{FCN.id}", root).path == folders_of[0]
+    assert runs.main([]) == 0
+    out = capsys.readouterr().out
+    assert "masks-11111111" in out and "photos-22222222" in out  # or nobody could name one
+    (folders_of[0] / "record.json").unlink()
+    (folders_of[0] / "failure.txt").write_text("a picture is damaged")  # data that were corrected get a new folder
+    assert find(FCN.id, root).path == folders_of[1]
+
+
 def test_an_unknown_id_is_refused_with_the_nearest(root: Path):
     with pytest.raises(ValueError, match="nothing was trained in this checkout yet"):
         find("16e6", root)
