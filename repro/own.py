@@ -76,7 +76,6 @@ def _main(arguments: Sequence[str] | None) -> int:
     if options.seed < 0:
         raise ValueError(f"--seed {options.seed}: expected 0 or above.")
     folder, dataset = keep(options, ROOT / "runs" / "own")
-    dataset.check()
     _show(dataset)
     recipe = recipe_of(options, dataset)
     _warn(recipe.precision, options.device)
@@ -92,7 +91,7 @@ def _main(arguments: Sequence[str] | None) -> int:
 
 
 def keep(options, below: Path):
-    """Describe the user's data in a folder named by their content; return it and the opened set."""
+    """Look at every pair, describe the data in a folder named by their content; return it and the opened set."""
     from repro.data.base import fingerprint
     from repro.data.own import DESCRIPTION, PARTS, SPLIT, OwnData, describe
 
@@ -100,6 +99,7 @@ def keep(options, below: Path):
     try:
         given = {"images": options.images, "labels": options.labels, "classes": options.classes}
         dataset = describe(fresh, **given, split=options.split, group=options.group)
+        dataset.check()
         content = [fingerprint([sample for part in PARTS for sample in dataset.split(part)])]
         content += [(fresh / name).read_text() for name in (DESCRIPTION, SPLIT)]
         key = hashlib.sha256("\n".join(content).encode()).hexdigest()[:8]
@@ -143,7 +143,10 @@ def recipe_of(options, dataset) -> Recipe:
     """Return the paper's recipe with what the command line replaces, a crop no larger than the smallest image."""
     from repro.data.images import size_of
 
-    recipe = _rows(options.recipe)[0][0].recipe
+    recipe, classes = _rows(options.recipe)[0][0].recipe, len(dataset.class_names)
+    if recipe.class_weights and classes != 2:
+        named = f"{options.classes} names {classes}"
+        raise ValueError(f"--recipe {options.recipe} weighs 2 classes and {named}; give another recipe.")
     fields = ("epochs", "batch", "size", "crop", "precision")
     given = {name: getattr(options, name) for name in fields if getattr(options, name)}
     recipe = replace(recipe, weights=options.weights, **given)

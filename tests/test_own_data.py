@@ -163,6 +163,27 @@ def test_bad_input_is_one_sentence_and_nothing_is_left(folders, tmp_path, monkey
     assert not [path for path in tmp_path.glob("runs/own/*")]
 
 
+def test_a_grey_or_cut_image_of_the_test_part_is_named_before_the_first_step(folders, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(own, "ROOT", tmp_path)
+    dataset = describe(tmp_path / "set", **folders)
+    path = dataset.samples("report")[0].image
+    whole = path.read_bytes()
+    Image.open(path).convert("L").save(path)
+    assert own.main(arguments(folders)) == 2
+    assert f"{path}: an image of mode 'L', expected 8-bit RGB" in capsys.readouterr().err
+    path.write_bytes(whole[:-40])
+    assert own.main(arguments(folders)) == 2
+    assert f"{path}: is damaged" in capsys.readouterr().err
+    assert not [*tmp_path.glob("runs/own/*")]
+
+
+def test_a_recipe_that_weighs_two_classes_refuses_three_before_the_first_step(folders, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(own, "ROOT", tmp_path)
+    folders["classes"].write_text("0: background\n255: lesion\n7: hair\n")
+    assert own.main(arguments(folders, "--recipe", "paper2")) == 2
+    assert "--recipe paper2 weighs 2 classes and" in capsys.readouterr().err
+
+
 def test_a_crop_is_no_larger_than_the_smallest_image(folders, tmp_path):
     options = own.make_parser().parse_args(arguments(folders))
     recipe = own.recipe_of(options, describe(tmp_path / "set", **folders))

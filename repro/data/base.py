@@ -175,7 +175,8 @@ class SegmentationSet:
             list_names: None looks at those of `LISTS` that the set has.
 
         Raises:
-            ValueError: as `samples`; an image and its label differ in size; a label holds a value that is no class.
+            ValueError: as `samples`; a file cannot be read; an image and its label differ in size; a label holds a
+                value that is no class.
         """
         names = list_names or [list_name for list_name in LISTS if list_name in self.lists]
         samples = [sample for list_name in names for sample in self.samples(list_name)]
@@ -188,7 +189,7 @@ class SegmentationSet:
         return len(samples)
 
     def _check_pair(self, sample: Sample) -> None:
-        found = images.size_of(sample.image)
+        found = self.read_image(sample).shape[:2]  # whole: a damaged test image would end the run after its last step
         for what, path, pixels in (
             ("label", sample.label, self.read_label(sample)),
             ("second label", sample.second_label, self.read_second_label(sample)),
