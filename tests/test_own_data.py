@@ -88,6 +88,28 @@ def test_classes_are_read_with_values_void_and_shared_names(tmp_path):
             read_classes(path)
 
 
+def test_a_text_file_may_begin_with_a_mark_and_one_that_is_none_is_named(tmp_path):
+    path = tmp_path / "classes.txt"
+    path.write_bytes("0: ground\r\n255: Gebüsch\r\n".encode("utf-8-sig"))  # as Windows' editor writes it
+    assert read_classes(path) == (["ground", "Gebüsch"], {0: 0, 255: 1})
+    path.write_bytes("0: ground\n255: thing\n".encode("utf-16"))
+    with pytest.raises(ValueError, match=r"classes\.txt: cannot be read as a file of classes \(it is not UTF-8\)"):
+        read_classes(path)
+    with pytest.raises(ValueError, match=r"nothing: cannot be read as a file of parts \(No such file or directory\)"):
+        read_split(tmp_path / "nothing", ["a"])
+
+
+def test_a_folder_called_as_a_picture_is_no_picture_and_a_link_to_nothing_is_named(tmp_path):
+    for path in ("i/a.png", "l/a.png"):
+        (tmp_path / path).parent.mkdir()
+        (tmp_path / path).write_bytes(b"")
+    (tmp_path / "i/more.png").mkdir()
+    assert [*find_pairs(tmp_path / "i", tmp_path / "l")] == ["a"]
+    (tmp_path / "i/b.png").symlink_to(tmp_path / "gone.png")
+    with pytest.raises(ValueError, match=r"b\.png: a link to nothing, or no file"):
+        find_pairs(tmp_path / "i", tmp_path / "l")
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [

@@ -114,7 +114,9 @@ def _by_name(folder: Path, what: str) -> dict[str, Path]:
     require_folder(folder, f"a folder of {what}")
     found: dict[str, Path] = {}
     for path in sorted(folder.resolve().rglob("*")):
-        if path.suffix.lower() in ENDINGS and not path.name.startswith("."):
+        if path.suffix.lower() in ENDINGS and not path.name.startswith(".") and not path.is_dir():
+            if not path.is_file():
+                raise ValueError(f"{path}: a link to nothing, or no file; remove it or put the picture there.")
             name = path.relative_to(folder.resolve()).with_suffix("").as_posix()
             if name in found or not name.isprintable():
                 raise ValueError(f"{path}: a name that is there twice or cannot be printed; rename it.")
@@ -122,6 +124,15 @@ def _by_name(folder: Path, what: str) -> dict[str, Path]:
     if not found:
         raise ValueError(f"{folder}: no pictures here, expected {what} ending in {', '.join(ENDINGS)}.")
     return found
+
+
+def _lines(path: Path, what: str) -> list[str]:
+    """The lines of a text file of the user's, without the mark that some editors put before the first."""
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ValueError(f"{path}: cannot be read as a file of {what} ({reason}); name a text file in UTF-8.") from None
 
 
 def read_classes(path: Path) -> tuple[list[str], dict[int, int]]:
@@ -135,7 +146,7 @@ def read_classes(path: Path) -> tuple[list[str], dict[int, int]]:
     """
     names: list[str] = []
     ids: dict[int, int] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(_lines(path, "classes"), 1):
         text = line.partition("#")[0].strip()
         if not text:
             continue
@@ -198,7 +209,7 @@ def read_split(path: Path, names: Sequence[str]) -> dict[str, str]:
         ValueError: another part, a name that is no image or there twice, an image without a part, or an empty part.
     """
     parts: dict[str, str] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(_lines(path, "parts"), 1):
         if not line.strip():
             continue
         part, _, name = line.strip().replace("\t", " ").partition(" ")
