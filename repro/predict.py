@@ -65,8 +65,8 @@ def _main(arguments: Sequence[str] | None) -> int:
     official = options.format == "cityscapes"
     if official and options.overlay:
         raise ValueError("--overlay goes with --format png: the server would take an overlay for a second result")
-    named = find_pictures(options.pictures)
-    path = find(options.run).path if options.run else options.checkpoint
+    named = find_pictures(options.pictures, output=options.output)
+    path = options.checkpoint or find(options.run).path
     from repro.machine import pick_device
     from repro.trained import network, pictures  # torch takes seconds to import
 
@@ -79,6 +79,8 @@ def _main(arguments: Sequence[str] | None) -> int:
     how = {"recipe": network.with_protocol(model.recipe, **protocol), "size": pictures.SIZE if official else None}
     console = make_console(quiet=options.quiet)
     console.print(f"{_what(model)}; {_count(len(targets))}.", markup=False)
+    if any(_has_output(path, options.output) for path in options.pictures):
+        console.print(f"What is in {options.output} is passed over, since masks go there.", markup=False)
     if not official:
         write_anew(options.output / "classes.txt", _classes(model.class_names), force=options.force)
     failed = []
@@ -91,17 +93,25 @@ def _main(arguments: Sequence[str] | None) -> int:
     return _end(console, len(targets), failed, options.output)
 
 
-def find_pictures(paths: Sequence[Path]) -> dict[Path, PurePath]:
+def find_pictures(paths: Sequence[Path], *, output: Path) -> dict[Path, PurePath]:
     """Return the pictures that were asked for, sorted within a folder, each with its name below that folder.
 
+    Args:
+        paths: pictures, or folders whose pictures to take.
+        output: where masks go; see `_has_output`.
+
     Raises:
-        ValueError: a path that is not there, or a folder without pictures.
+        ValueError: a path that is not there, a folder without pictures, or a picture's name that is no file.
     """
     found: dict[Path, PurePath] = {}
     for path in paths:
         if path.is_dir():
-            inside = [each for each in sorted(path.rglob("*")) if each.suffix.lower() in ENDINGS and each.is_file()]
+            inside = [each for each in sorted(path.rglob("*")) if each.suffix.lower() in ENDINGS and not each.is_dir()]
             inside = [each for each in inside if not each.name.startswith(".")]
+            if _has_output(path, output):
+                inside = [each for each in inside if not each.resolve().is_relative_to(output.resolve())]
+            if lost := next((each for each in inside if not each.is_file()), None):
+                raise ValueError(f"{lost}: a link to nothing, or no file; remove it or put the picture there")
             if not inside:
                 raise ValueError(f"{path}: no pictures below this folder, expected files in {', '.join(ENDINGS)}")
             found |= {each: each.relative_to(path) for each in inside}
@@ -110,6 +120,11 @@ def find_pictures(paths: Sequence[Path]) -> dict[Path, PurePath]:
         else:
             raise ValueError(f"{path}: no such file or folder")
     return found
+
+
+def _has_output(path: Path, output: Path) -> bool:
+    """Whether the output lies below a folder of pictures: a second call would take the masks there for pictures."""
+    return output.is_dir() and path.resolve() in output.resolve().parents
 
 
 def plan_files(

@@ -164,6 +164,7 @@ def refused(finished: Path, here: Path, capsys: pytest.CaptureFixture, *argument
         (["a.png", "--format", "cityscapes", "--overlay"], "--overlay goes with --format png"),
         (["a.png", "a.jpg"], "would both become predictions/a.png; rename one"),
         (["a.png", "a_overlay.png", "--overlay"], "would both become predictions/a_overlay.png"),
+        (["links"], "links/lost.png: a link to nothing, or no file"),
         (["a.png", "--output", "."], "a.png is one of the pictures and would be replaced"),
         (["a.png", "--output", ".", "--force"], "a.png is one of the pictures and would be replaced"),
     ],
@@ -172,6 +173,8 @@ def test_bad_input_is_one_sentence_and_nothing_is_written(
     arguments: list, sentence: str, finished: Path, here: Path, capsys: pytest.CaptureFixture
 ):
     (here / "empty").mkdir()
+    (here / "links").mkdir()
+    (here / "links" / "lost.png").symlink_to("nowhere.png")
     for name in ("a.png", "a.jpg", "a_overlay.png"):
         draw(here / name)
     assert sentence in refused(finished, here, capsys, *arguments)
@@ -189,6 +192,22 @@ def test_a_file_that_differs_is_left_alone_unless_forced(finished: Path, here: P
     assert (here / "predictions" / "a.png").read_bytes() == b"the user's own"
     assert call(finished, "a.png", "--force") == 0
     assert snapshot(here) == made
+
+
+def test_masks_below_the_pictures_are_not_taken_for_pictures_the_next_time(
+    finished: Path, here: Path, capsys: pytest.CaptureFixture
+):
+    draw(here / "a.png")
+    assert call(finished, ".") == 0
+    made = snapshot(here)
+    assert call(finished, ".") == 0  # predictions/a.png is no picture now
+    assert snapshot(here) == made and "What is in predictions is passed over" in capsys.readouterr().out
+
+
+def test_an_empty_id_is_no_run(here: Path, capsys: pytest.CaptureFixture):
+    draw(here / "a.png")
+    assert predict.main(["a.png", "--run", ""]) == 2
+    assert "has an id that begins with ''" in capsys.readouterr().err
 
 
 def test_masks_of_a_network_with_other_classes_are_not_mixed_in(
