@@ -1,6 +1,7 @@
 """What every verb of the command line has in common: exit codes, one sentence for bad input, how to stop."""
 
 import argparse
+import errno
 import os
 import re
 import signal
@@ -49,8 +50,17 @@ def run(main: Callable[[Sequence[str] | None], int], arguments: Sequence[str] | 
     except KeyboardInterrupt:
         return INTERRUPTED
     except (ValueError, OSError) as error:
-        print(f"{prog}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"{prog}: {' '.join(_sentence(error).split())}", file=sys.stderr)
         return BAD_INPUT
+
+
+def _sentence(error: Exception) -> str:
+    """What an error says; of the system's about a file, which file, and what to do."""
+    if not isinstance(error, OSError) or error.filename is None:
+        return str(error)
+    full = error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+    remedy = "make room" if full else "correct the name or its permissions"
+    return f"{error.filename}: cannot be read or written ({error.strerror}); {remedy}."
 
 
 def size(text: str) -> tuple[int, int]:

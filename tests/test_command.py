@@ -1,5 +1,6 @@
 """What every verb has in common: exit codes, one sentence, how to stop."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -31,6 +32,21 @@ def test_bad_input_is_one_line_with_the_commands_name_and_2(error: Exception, ca
 
     assert command.run(main, [], "prog") == 2
     assert capsys.readouterr() == ("", "prog: no such suite\n")
+
+
+def test_an_error_of_the_system_names_the_file_and_says_what_to_do(tmp_path, capsys: pytest.CaptureFixture):
+    def main(_):
+        (tmp_path / "gone").read_bytes()
+
+    def write(_):
+        raise OSError(errno.ENOSPC, "No space left on device", "scores.json")
+
+    assert command.run(main, [], "prog") == 2
+    said = f"prog: {tmp_path}/gone: cannot be read or written (No such file or directory); correct the name or its"
+    assert capsys.readouterr().err == f"{said} permissions.\n"
+    assert command.run(write, [], "prog") == 2
+    said = "prog: scores.json: cannot be read or written (No space left on device); make room.\n"
+    assert capsys.readouterr().err == said
 
 
 def test_a_mistake_of_ours_keeps_its_traceback():

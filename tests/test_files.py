@@ -20,11 +20,12 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))  # as a full disk: the write stops half way
     try:
-        with pytest.raises(OSError):
+        with pytest.raises(OSError) as failed:
             write_atomically(tmp_path / "note", b"new" * 100)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"note": b"old"}
+    assert failed.value.filename == str(tmp_path / "note")  # the name that the user knows
 
 
 def test_a_write_of_what_is_not_bytes_leaves_the_old_file_and_nothing_else(tmp_path):
