@@ -158,10 +158,13 @@ def test_files_that_are_no_weights_are_refused_in_a_sentence(here: Path):
     save_file(state, here / "bare.safetensors")
     (here / "cut.safetensors").write_bytes((here / "out" / "model.safetensors").read_bytes()[:-100])
     (here / "empty").mkdir()
+    (here / "graph").mkdir()
+    (here / "graph" / "model.onnx").write_bytes(b"")
     for path, sentence in [
         ("bare.safetensors", "weights without a word on what they are of"),
         ("cut.safetensors", "not a whole file of safetensors"),
         ("empty", "neither a finished run nor an export"),
+        ("graph", "an export that another program reads; export the run with --format safetensors"),
         ("nothing.safetensors", "no such file"),
     ]:
         with pytest.raises(ValueError, match=sentence):

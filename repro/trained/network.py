@@ -142,6 +142,8 @@ def _why_without(folder: Path) -> str:
         return "the weights of this run are gone; only its record is left"
     if any(folder.glob("checkpoint-*.pt")):
         return "this run is not finished; finish it, or name one of its checkpoints with --checkpoint"
+    if any(folder.glob("*.onnx")):
+        return "an export that another program reads; export the run with --format safetensors to load it here"
     return f"neither a finished run nor an export ({MODEL} is not in it)"
 
 
