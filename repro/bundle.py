@@ -106,11 +106,16 @@ def judge(path: Path) -> Verdict:
         opened = Path(folder) / "bundle"
         unpack(path, opened, limits=LIMITS)
         found = records.every(opened / "records")
-        faults = [*_manifest_faults(opened, found)]
+        faults = manifest_faults(opened)
         for record in found:
             name = record.path.stem
             faults += [f"{name}: {fault.replace(str(opened), 'bundle')}" for fault in content_faults(record)]
         return Verdict(len(found), tuple(faults))
+
+
+def manifest_faults(opened: Path) -> list[str]:
+    """Return in what the files of an unpacked bundle are not what its manifest says."""
+    return [*_manifest_faults(opened, records.every(opened / "records"))]
 
 
 def _manifest_faults(opened: Path, found: Sequence[Record]) -> Iterator[str]:
@@ -120,7 +125,7 @@ def _manifest_faults(opened: Path, found: Sequence[Record]) -> Iterator[str]:
         manifest = json.loads((opened / MANIFEST).read_bytes())
         version, files, data = manifest["version"], manifest["files"], manifest["data"]
         named = {str(name): str(digest) for name, digest in files.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         yield f"{MANIFEST} is not one ({type(error).__name__}: {error}); make it by repro collect --pack"
         return
     if version != VERSION:
@@ -138,7 +143,7 @@ def _manifest_faults(opened: Path, found: Sequence[Record]) -> Iterator[str]:
     try:
         if data != _manifest_hashes(found):
             yield f"the data hashes of {MANIFEST} are not those of the records' lists"
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         yield f"the data hashes cannot be compared ({type(error).__name__}: {error})"
 
 

@@ -132,6 +132,9 @@ def _records_in(source: Path, staged: Path, refused: dict[str, str]) -> list[Rec
     """The records of a source; finished runs appear under `staged` with the names they would be published by."""
     if source.is_file():
         unpack(source, staged / "bundle", limits=bundle.LIMITS)
+        if faults := bundle.manifest_faults(staged / "bundle"):
+            refused[source.name] = faults[0]
+            return []
         source = staged / "bundle"
     if not source.is_dir():
         raise ValueError(f"{source}: there is no such folder or file")

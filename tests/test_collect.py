@@ -192,6 +192,14 @@ def test_a_bundle_that_was_judged_is_collected(packed: Path, tmp_path: Path, cap
     assert ids_in(tmp_path / "tables" / "records") == expected
 
 
+def test_a_bundle_that_is_not_what_its_manifest_says_is_not_collected(packed: Path, tmp_path: Path, capsys):
+    name = first(packed, ".csv")
+    swapped = with_changes(packed, {name: members(packed)[name].replace(b"1.5", b"1.4")}, named=False)
+    assert main([str(swapped), "--into", str(tmp_path / "tables")]) == 1
+    assert f"REFUSED: changed.zip: {name}: its bytes are not those" in capsys.readouterr().out
+    assert not (tmp_path / "tables").exists()
+
+
 def set_at(*path, value):
     """Return a change that sets one place in a record."""
 
@@ -261,6 +269,13 @@ def test_a_log_holds_numbers_of_a_curve_alone(packed: Path):
     name = first(packed, ".log.jsonl")
     faults = bundle.judge(with_changes(packed, {name: b'{"step": 1, "note": "hello"}\n'})).faults
     assert any("line 1 of its log has 'note'" in each for each in faults)
+
+
+def test_a_record_or_a_manifest_nested_too_deep_is_a_fault_and_no_traceback(packed: Path):
+    deep = b"[" * 100_000
+    record = first(packed, ".csv").replace(".csv", ".json")
+    assert "RecursionError" in bundle.judge(with_changes(packed, {record: deep})).faults[0]
+    assert "RecursionError" in bundle.judge(with_changes(packed, {"bundle.json": deep}, named=False)).faults[0]
 
 
 def test_a_bundle_without_a_manifest_or_of_another_version_is_found(packed: Path):
