@@ -1,5 +1,6 @@
 import gzip
 import io
+import resource
 import stat
 import tarfile
 import zipfile
@@ -162,6 +163,27 @@ def test_a_link_in_the_folder_is_not_followed_out_of_it(tmp_path):
     with pytest.raises(ValueError, match="a link leads out of"):
         unpack(make_zip(tmp_path / "archive", [*FILES.items()]), tmp_path / "set")
     assert found(tmp_path / "elsewhere") == {}
+
+
+def test_a_file_where_a_folder_should_be_is_named_before_anything_is_moved(tmp_path):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "train").write_bytes(b"the user's")
+    path = make_zip(tmp_path / "archive", [("test/a.png", b"1"), ("train/b.png", b"2")])
+    with pytest.raises(ValueError, match="set/train: a file where a folder should be; nothing was written"):
+        unpack(path, tmp_path / "set")
+    assert found(tmp_path / "set") == {"train": b"the user's"}
+
+
+def test_a_full_disk_is_not_blamed_on_the_archive(tmp_path):
+    path = make_zip(tmp_path / "archive", [("a.png", bytes(range(256)) * 8)])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))  # as a full disk: the write stops half way
+    try:
+        with pytest.raises(ValueError, match="nothing was written, make room or name another folder"):
+            unpack(path, tmp_path / "set")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [each.name for each in tmp_path.iterdir()] == ["archive"]
 
 
 def test_another_file_in_its_place_is_never_overwritten_but_a_readme_is_kept(tmp_path):

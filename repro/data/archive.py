@@ -1,5 +1,6 @@
 """Unpacking a zip or tar that may be hostile: every entry is looked at first, one that is refused refuses them all."""
 
+import errno
 import filecmp
 import gzip
 import io
@@ -19,6 +20,9 @@ from typing import BinaryIO
 READ = 2**20  # bytes copied at a time, and the most that a tar's own header may hold
 BLOCK = 512  # of a tar
 PAPERS = ("readme", "license", "licence", "attribution")  # files of an archive that others of its publisher have, too
+UNWRITABLE = (
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR
+)  # fmt: skip
 BROKEN = (OSError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError, NotImplementedError, RuntimeError)
 
 
@@ -66,7 +70,20 @@ def unpack(archive: Path, folder: Path, *, strip: Collection[str] = (), limits: 
     except ValueError as error:  # a ValueError of the libraries, about a header, has no sentence of ours
         raise error if str(archive) in str(error) or str(folder) in str(error) else _damaged(archive, error) from None
     except BROKEN as error:
-        raise _damaged(archive, error) from None
+        raise (_unwritten if _is_of_the_folder(error) else _damaged)(archive, error) from None
+
+
+def _is_of_the_folder(error: Exception) -> bool:
+    """Whether the system refused to write: no room, no permission, a file where a folder should be."""
+    return isinstance(error, OSError) and error.errno in UNWRITABLE
+
+
+def _unwritten(archive: Path, error: OSError) -> ValueError:
+    where = f"{error.filename}: " if error.filename else ""
+    return ValueError(
+        f"{archive}: cannot be unpacked ({where}{error.strerror}); nothing was written, make room or name another "
+        "folder with --to."
+    )
 
 
 def _damaged(archive: Path, error: Exception) -> ValueError:
@@ -229,6 +246,10 @@ def _write(archive: Path, folder: Path, entries: list[_Entry], copy) -> list[Pat
     for target in targets:
         if not target.resolve().is_relative_to(inside) or target.is_symlink():
             raise ValueError(f"{target}: a link leads out of {folder}; refused, nothing was written, remove the link.")
+    parents = {each for parent in {target.parent for target in targets} for each in (parent, *parent.parents)}
+    inner = sorted(each for each in parents if each.is_relative_to(folder))
+    if blocking := [each for each in inner if each.exists() and not each.is_dir()]:
+        raise ValueError(f"{blocking[0]}: a file where a folder should be; nothing was written, move it away.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = folder.parent / f".{folder.name}.{os.getpid()}.unpacking"
     written = [aside.joinpath(*entry.parts) for entry in entries]
