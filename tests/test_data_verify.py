@@ -212,6 +212,12 @@ def test_every_image_is_told_to_the_progress_bar(tmp_path):
     assert told == [(number, 200) for number in range(1, 201)]
 
 
+def test_list_refuses_a_folder_that_is_not_there(tmp_path, capsys):
+    for option in (f"{tmp_path}/dta", f"camvid={tmp_path}/dta"):
+        assert main(["list", "--data", option]) == 2
+        assert f"{tmp_path}/dta: no such folder, but a data folder should be here" in capsys.readouterr().err
+
+
 def test_list_says_what_is_found_where_with_counts(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("REPRO_DATA", raising=False)
     monkeypatch.chdir(tmp_path)

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from repro.command import Parser, run
 from repro.data import DATASETS, dataset_class, find_root, open_dataset, search_folders
+from repro.data.base import require_folder
 from repro.data.verify import SHOWN, Report, compare_manifest, verify, write_manifest
 from repro.files import write_atomically
 
@@ -73,6 +74,9 @@ def _main(arguments: Sequence[str] | None) -> int:
 
 
 def _list(options) -> int:
+    for option in options.data:  # a mistyped folder would read as "not found"
+        name, equals, folder = option.partition("=")
+        require_folder(Path(folder if equals and name in DATASETS else option).expanduser(), "a data folder")
     for name in sorted(DATASETS):
         if not name.startswith("toy_") and name != "own":
             print(_found(name, options.data))
