@@ -70,12 +70,12 @@ def unpack(archive: Path, folder: Path, *, strip: Collection[str] = (), limits: 
     except ValueError as error:  # a ValueError of the libraries, about a header, has no sentence of ours
         raise error if str(archive) in str(error) or str(folder) in str(error) else _damaged(archive, error) from None
     except BROKEN as error:
-        raise (_unwritten if _is_of_the_folder(error) else _damaged)(archive, error) from None
+        raise (_unwritten if _is_of_the_folder(archive, error) else _damaged)(archive, error) from None
 
 
-def _is_of_the_folder(error: Exception) -> bool:
+def _is_of_the_folder(archive: Path, error: Exception) -> bool:
     """Whether the system refused to write: no room, no permission, a file where a folder should be."""
-    return isinstance(error, OSError) and error.errno in UNWRITABLE
+    return isinstance(error, OSError) and error.errno in UNWRITABLE and error.filename != str(archive)
 
 
 def _unwritten(archive: Path, error: OSError) -> ValueError:
