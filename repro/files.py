@@ -43,6 +43,19 @@ def write_anew(path: Path, data: bytes, *, force: bool) -> None:
     write_atomically(path, data)
 
 
+def files_below(folder: Path) -> list[Path]:
+    """Return what is below a folder and is no folder, sorted; links to folders are not followed.
+
+    Raises:
+        OSError: a folder below cannot be read; `Path.rglob` would pass over it without a word.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    return sorted(Path(at) / name for at, _, names in os.walk(folder, onerror=refuse) for name in names)
+
+
 def read_json_lines(path: Path) -> list[dict]:
     """Return the objects of a file that grows by a JSON object a line, oldest first; none where it is not there.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
 
 from repro.command import DONE, FAILED, Parser, run, size
-from repro.files import write_anew
+from repro.files import files_below, write_anew
 from repro.folders import WEIGHTS, find
 from repro.progress import make_console, track
 
@@ -106,7 +106,7 @@ def find_pictures(paths: Sequence[Path], *, output: Path) -> dict[Path, PurePath
     found: dict[Path, PurePath] = {}
     for path in paths:
         if path.is_dir():
-            inside = [each for each in sorted(path.rglob("*")) if each.suffix.lower() in ENDINGS and not each.is_dir()]
+            inside = [each for each in files_below(path) if each.suffix.lower() in ENDINGS]
             inside = [each for each in inside if not each.name.startswith(".")]
             if _has_output(path, output):
                 inside = [each for each in inside if not each.resolve().is_relative_to(output.resolve())]

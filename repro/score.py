@@ -16,6 +16,7 @@ from repro.data.base import content_hash, fingerprint, require_folder
 from repro.data.encodings import ENCODINGS, Decoder
 from repro.data.images import size_of
 from repro.data.labels import LabelFolder
+from repro.files import files_below
 
 ENDINGS = (".png", ".gif", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")  # the last two are refused, and not overlooked
 EXAMPLES = (
@@ -91,7 +92,7 @@ def find_masks(folder: Path) -> dict[str, Path]:
     """Return the pictures below a folder by their names without folder and ending; ValueError for two of one name."""
     require_folder(folder, "a folder of predicted masks")
     found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
+    for path in files_below(folder):
         if path.suffix.lower() not in ENDINGS or path.name.startswith(".") or not path.is_file():
             continue
         if path.stem in found:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from repro.files import write_atomically
+from repro.files import files_below, write_atomically
 
 
 def test_a_file_is_written_whole_and_replaces_the_one_before(tmp_path):
@@ -52,3 +52,20 @@ def test_a_kill_in_the_middle_of_a_write_leaves_the_old_file_whole(tmp_path):
 def test_a_folder_that_is_not_there_is_an_error_of_the_system(tmp_path):
     with pytest.raises(FileNotFoundError):
         write_atomically(tmp_path / "nowhere" / "note", b"new")
+
+
+def test_what_is_below_a_folder_is_sorted_and_a_folder_that_cannot_be_read_is_an_error(tmp_path, monkeypatch):
+    for name in ("b.png", "a/c.png", "a/d.png/e.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert files_below(tmp_path) == [tmp_path / "a/c.png", tmp_path / "a/d.png/e.txt", tmp_path / "b.png"]
+    scandir = os.scandir
+
+    def locked(path):  # root may read everything, so that chmod would not do
+        if str(path).endswith("d.png"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", locked)
+    with pytest.raises(PermissionError):
+        files_below(tmp_path)

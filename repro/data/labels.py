@@ -8,6 +8,7 @@ import numpy as np
 from repro.data import images
 from repro.data.base import Part, Sample, SegmentationSet, require_folder
 from repro.data.own import COLOURS, ENDINGS, read_classes
+from repro.files import files_below
 
 BINARY = {0: 0, 255: 1}  # the masks that need no list of classes
 
@@ -54,7 +55,7 @@ class LabelFolder(SegmentationSet):
 
     def _find(self) -> list[Sample]:
         found: dict[str, Sample] = {}
-        for path in sorted(self.root.rglob("*")):
+        for path in files_below(self.root):
             if path.suffix.lower() in ENDINGS and not path.name.startswith("."):
                 if path.stem in found:
                     raise ValueError(f"{path}: {found[path.stem].label} has the same name; rename one.")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from repro.data.base import VOID, Part, Sample, SegmentationSet, require_folder
+from repro.files import files_below
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif")
 PARTS = ("train", "selection", "test")
@@ -113,8 +114,8 @@ def _by_name(folder: Path, what: str) -> dict[str, Path]:
     """The pictures below a folder by their names, sorted."""
     require_folder(folder, f"a folder of {what}")
     found: dict[str, Path] = {}
-    for path in sorted(folder.resolve().rglob("*")):
-        if path.suffix.lower() in ENDINGS and not path.name.startswith(".") and not path.is_dir():
+    for path in files_below(folder.resolve()):
+        if path.suffix.lower() in ENDINGS and not path.name.startswith("."):
             if not path.is_file():
                 raise ValueError(f"{path}: a link to nothing, or no file; remove it or put the picture there.")
             name = path.relative_to(folder.resolve()).with_suffix("").as_posix()
