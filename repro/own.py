@@ -73,8 +73,8 @@ def _main(arguments: Sequence[str] | None) -> int:
         constructor(network)  # an unknown name, before anything is read
         if any(row.untrained and row.network == network for _, row in _rows(options.recipe)):
             raise ValueError(f"{network} has no parameters to train; name another of {', '.join(NETWORKS)}.")
-    if options.seed < 0:
-        raise ValueError(f"--seed {options.seed}: expected 0 or above.")
+    if not 0 <= options.seed < 2**63:
+        raise ValueError(f"--seed {options.seed}: expected 0 or above, and less than 2 to the 63rd.")
     folder, dataset = keep(options, ROOT / "runs" / "own")
     _show(dataset)
     recipe = recipe_of(options, dataset)

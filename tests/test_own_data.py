@@ -176,6 +176,7 @@ def test_a_network_is_trained_on_own_pairs_and_scored_on_their_test_part(folders
         (["--network", "position_prior"], "has no parameters to train"),
         (["--group", "zzz"], "matches nothing"),
         (["--seed", "-1"], "expected 0 or above"),
+        (["--seed", "9" * 20], "less than 2 to the 63rd"),
     ],
 )
 def test_bad_input_is_one_sentence_and_nothing_is_left(folders, tmp_path, monkeypatch, capsys, more, sentence):
