@@ -171,6 +171,8 @@ class SegmentationSet:
     def check(self, list_names: Iterable[str] | None = None) -> int:
         """Look at every pair of the lists before the first step and return how many there are.
 
+        Pairs that were sound and whose files have not changed since are not read again (`repro.data.seen`).
+
         Args:
             list_names: None looks at those of `LISTS` that the set has.
 
@@ -178,14 +180,18 @@ class SegmentationSet:
             ValueError: as `samples`; a file cannot be read; an image and its label differ in size; a label holds a
                 value that is no class.
         """
+        from repro.data.seen import Seen  # it stands on this module
+
         names = list_names or [list_name for list_name in LISTS if list_name in self.lists]
         samples = [sample for list_name in names for sample in self.samples(list_name)]
-        pool = ThreadPoolExecutor(os.cpu_count())
+        seen, pool = Seen(self), ThreadPoolExecutor(os.cpu_count())
+        new = seen.without(samples)
         try:
-            for _ in pool.map(self._check_pair, samples):
+            for _ in pool.map(self._check_pair, new):
                 pass
         finally:
             pool.shutdown(cancel_futures=True)  # the first wrong file is enough
+        seen.add(new)
         return len(samples)
 
     def _check_pair(self, sample: Sample) -> None:

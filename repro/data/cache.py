@@ -232,7 +232,7 @@ def _source_hashes(dataset: SegmentationSet, paths: Sequence[Path]) -> list[str]
         known = json.loads(known_at.read_bytes())
     except (OSError, ValueError):
         known = {}
-    states = [_state(path) for path in paths]
+    states = [state_of(path) for path in paths]
     changed = [i for i, path in enumerate(paths) if known.get(str(path.absolute()), [None])[0] != states[i]]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for index, digest in zip(changed, pool.map(_sha256, [paths[index] for index in changed])):
@@ -243,7 +243,8 @@ def _source_hashes(dataset: SegmentationSet, paths: Sequence[Path]) -> list[str]
     return [known[str(path.absolute())][1] for path in paths]
 
 
-def _state(path: Path) -> str:
+def state_of(path: Path) -> str:
+    """Return what tells whether a file has changed: its size and times."""
     found = path.stat()
     return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
 
