@@ -19,8 +19,8 @@ from repro.training import Events, Trainer
 NETWORKS = {"unet": {"width": 64, "batch_norm": True}, "tcnet": {}}
 SIZE = (32, 32)  # small: what is saved goes by the network, not by the picture
 BATCH = 2
-APART = 24  # steps between two checkpoints: longer than writing one takes
-SAVES = 3  # a turn
+APART = 8  # steps between two checkpoints: longer than writing one takes
+SAVES = 2  # a turn
 NEVER = 10**9
 GOAL = "at most 1 % of training at the default interval"
 
