@@ -100,6 +100,8 @@ def keep(options, below: Path):
         given = {"images": options.images, "labels": options.labels, "classes": options.classes}
         dataset = describe(fresh, **given, split=options.split, group=options.group)
         dataset.check()
+        for sentence in _unlabelled(dataset, options.classes):
+            print(sentence)
         content = [fingerprint([sample for part in PARTS for sample in dataset.split(part)])]
         content += [(fresh / name).read_text() for name in (DESCRIPTION, SPLIT)]
         key = hashlib.sha256("\n".join(content).encode()).hexdigest()[:8]
@@ -111,6 +113,25 @@ def keep(options, below: Path):
         return folder, OwnData(folder / "own")
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _unlabelled(dataset, classes: Path) -> list[str]:
+    """Return a sentence for each class that no pixel of the training or of the test part has.
+
+    Raises:
+        ValueError: all pixels of a part are void: there would be nothing to learn, or nothing to score.
+    """
+    from repro.runner.lists import label_counts  # torch takes seconds to import
+
+    sentences = []
+    for list_name, name in (("train", "training"), ("selection", "selection"), ("report", "test")):
+        counts = label_counts(dataset, dataset.samples(list_name)).tolist()
+        if not any(counts):
+            raise ValueError(f"every pixel of the {name} part's labels is void; is {classes} right about them?")
+        absent = [each for each, count in zip(dataset.class_names, counts) if not count]
+        if absent and name != "selection":
+            sentences.append(f"No pixel of the {name} part is labelled {' or '.join(absent)}.")
+    return sentences
 
 
 def _show(dataset) -> None:

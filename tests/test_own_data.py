@@ -217,3 +217,19 @@ def test_a_crop_is_no_larger_than_the_smallest_image(folders, tmp_path):
 def test_the_recipes_precision_can_be_replaced(folders, tmp_path):
     options = own.make_parser().parse_args(arguments(folders, "--precision", "float32"))
     assert own.recipe_of(options, describe(tmp_path / "set", **folders)).precision == "float32"
+
+
+def test_labels_that_are_void_throughout_are_refused_and_nothing_is_left(folders, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(own, "ROOT", tmp_path)
+    folders["classes"].write_text("0: void\n255: void\n1: lesion\n2: background\n")
+    assert own.main(arguments(folders)) == 2
+    assert "every pixel of the training part's labels is void; is " in capsys.readouterr().err
+    assert not [path for path in tmp_path.glob("runs/own/*")]
+
+
+def test_a_class_that_is_never_labelled_is_said(folders, tmp_path, monkeypatch, capsys):
+    folders["classes"].write_text("0: background\n255: lesion\n7: sky\n")
+    options = own.make_parser().parse_args(arguments(folders))
+    own.keep(options, tmp_path / "own")
+    said = capsys.readouterr().out.splitlines()
+    assert said == [f"No pixel of the {part} part is labelled sky." for part in ("training", "test")]
