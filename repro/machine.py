@@ -62,6 +62,11 @@ def emulates(precision: str, device: torch.device) -> bool:
     return precision in has and not has[precision]()
 
 
+def quick_precision(device: torch.device) -> str:
+    """Return "bfloat16", or "float32" where a processor would only emulate it."""
+    return "float32" if emulates("bfloat16", device) else "bfloat16"
+
+
 def kind(device: torch.device) -> str:
     """Return the machine kind: the device and torch's minor version, "cpu-torch2.15" or "nvidia-h200-torch2.11".
 

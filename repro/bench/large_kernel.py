@@ -44,7 +44,7 @@ def measure(
         lines = in_turn(ways, clock=synchronised(device), rounds=rounds)
         moved = moved_bytes(shape, kernel)
         direct, transformed = direct_operations(shape, kernel), transform_operations(shape, kernel)
-        bandwidth, rate = copy_rate(device), matrix_rate(device, torch.float32)
+        bandwidth, rate = copy_rate(device), matrix_rate(device, "float32")
     finally:
         torch.set_num_threads(threads)
     least = max(moved / bandwidth, min(direct, transformed) / rate)

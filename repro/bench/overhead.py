@@ -37,14 +37,15 @@ def measure(
     """
     device = device or machine.pick_device("auto")
     recipe = dataclasses.replace(
-        RECIPE, batch=BATCH, epochs=rounds + 1, learning_rate=1e-4, patience=None, class_weights=None, size=size
-    )
+        RECIPE, batch=BATCH, epochs=rounds + 1, learning_rate=1e-4, patience=None, class_weights=None, size=size,
+        precision=machine.quick_precision(device),
+    )  # fmt: skip
     threads = torch.get_num_threads()
     if device.type == "cpu":
         torch.set_num_threads(1)
     try:
         lines = _in_turn(recipe, device, steps)
-        rate = matrix_rate(device, torch.bfloat16)
+        rate = matrix_rate(device, recipe.precision)
         image = torch.zeros(BATCH, 3, *size, device=device)
         operations = training_operations(_network(device), image)
     finally:
@@ -93,6 +94,7 @@ def bare_loop(recipe: Recipe, device: torch.device, samples: Dataset) -> Callabl
     network = _network(device)
     loss = make_loss(recipe.loss, alpha=recipe.alpha)
     optimiser = make_optimiser(network, recipe)
+    dtype = AUTOCAST.get(recipe.precision)
     order = [(0, index) for index in range(len(samples))]
     loader = DataLoader(samples, batch_size=recipe.batch, sampler=order, drop_last=True)
 
@@ -101,7 +103,7 @@ def bare_loop(recipe: Recipe, device: torch.device, samples: Dataset) -> Callabl
             label = label.to(device).long()
             optimiser.zero_grad(set_to_none=True)
             image = normalise(image, device).to(memory_format=torch.channels_last)
-            with torch.autocast(device.type, AUTOCAST[recipe.precision]):
+            with torch.autocast(device.type, dtype, enabled=dtype is not None):
                 logits = network(image)
             loss(logits, label, loss.totals(label)).backward()
             optimiser.step()

@@ -7,6 +7,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from repro.training import AUTOCAST
+
 
 def synchronised(device: torch.device) -> Callable[[], float]:
     """Return a clock in seconds: of this process's processor time, or on a card of the wall once it is idle."""
@@ -25,10 +27,10 @@ def clock_name(device: torch.device) -> str:
     return "seconds" if device.type == "cuda" else "seconds of one core"
 
 
-def matrix_rate(device: torch.device, dtype: torch.dtype, *, side: int | None = None, rounds: int = 5) -> float:
-    """Return how many operations a second square matrices of `side` are multiplied with; an addition is one too."""
+def matrix_rate(device: torch.device, precision: str, *, side: int | None = None, rounds: int = 5) -> float:
+    """Return the operations a second at which square matrices of `side` are multiplied; an addition is one too."""
     side = side or (8192 if device.type == "cuda" else 2048)
-    one = torch.randn(side, side, device=device).to(dtype)
+    one = torch.randn(side, side, device=device).to(AUTOCAST.get(precision, torch.float32))
     clock = synchronised(device)
     return 2 * side**3 / _least(lambda: one @ one, clock, rounds)
 

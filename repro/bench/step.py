@@ -51,7 +51,7 @@ def measure(
     if device.type == "cpu":
         torch.set_num_threads(1)
     try:
-        rate = matrix_rate(device, torch.bfloat16)
+        rate = matrix_rate(device, machine.quick_precision(device))
         shapes = shapes or (GPU_SHAPES if device.type == "cuda" else CPU_SHAPES)
         return [_of(name, shape, device, rate, rounds, steps, encoder) for name in networks for shape in shapes]
     finally:
@@ -68,7 +68,8 @@ def _of(
     with tempfile.TemporaryDirectory(prefix="repro-step-") as folder:
         ours, plain = networks_of(name, device, encoder)
         again = copy.deepcopy(plain)  # for the comparison of losses
-        recipe = dataclasses.replace(RECIPE, weights="none", batch=images, crop=(height, width))
+        precision = machine.quick_precision(device)
+        recipe = dataclasses.replace(RECIPE, weights="none", batch=images, crop=(height, width), precision=precision)
         ways = {
             "ours": ours_step(ours, recipe, device, Path(folder), image, label),
             "plain": library_step(plain, device, image, label, good=False),
@@ -83,7 +84,7 @@ def _of(
         operations = training_operations(ours, normalise(image[:2], device)) * images // 2
         quarter = (..., slice(height // 4), slice(width // 4))
         noise = loss_noise(again, recipe, device, Path(folder), image[quarter], label[quarter], steps) if steps else ()
-    limit = operations / rate, f"{operations / 1e9:.0f} GFLOP at the measured {rate / 1e9:.0f} GFLOP/s in bfloat16"
+    limit = operations / rate, f"{operations / 1e9:.0f} GFLOP at the measured {rate / 1e9:.0f} GFLOP/s in {precision}"
     fastest = min(lines[0].median, *(line.median for line in lines[3:])) if lines[3:] else lines[0].median
     share = f"ours runs at {100 * limit[0] / fastest:.0f} % of the matrix rate"
     speeds = "images a second: " + ", ".join(f"{line.name} {images / line.median:.2f}" for line in lines)
@@ -135,7 +136,7 @@ def library_step(
     """Return one step as a user would write it: the library's Dice, torch's cross-entropy and AdamW, torchmetrics.
 
     Args:
-        good: in bfloat16 with channels last and pinned memory; else in float32 as everything comes.
+        good: in bfloat16 where that is quick, with channels last and pinned memory; else in float32 as it comes.
     """
     if good:
         network = network.to(memory_format=torch.channels_last)
@@ -152,7 +153,7 @@ def library_step(
         if good:
             seen = seen.to(memory_format=torch.channels_last)
         optimiser.zero_grad()
-        with torch.autocast(device.type, torch.bfloat16, enabled=good):
+        with torch.autocast(device.type, torch.bfloat16, enabled=good and not machine.emulates("bfloat16", device)):
             logits = network(seen)
         loss = 0.5 * cross_entropy(logits.float(), wanted) + 0.5 * dice(logits.float(), wanted)
         loss.backward()
@@ -175,11 +176,11 @@ def loss_noise(
         return torch.stack([step(number) for number in range(steps)]).cpu()
 
     straight = list(range(len(image)))
-    exact, ours = losses("float32", straight), losses("bfloat16", straight)
+    exact, ours = losses("float32", straight), losses(recipe.precision, straight)
     turned = losses("float32", straight[::-1])
-    by_precision, by_order = ((each - exact).abs().max().item() for each in (ours, turned))
+    by_precision, by_order = (f"{(each - exact).abs().max():.4f}" for each in (ours, turned))
     end = f"{exact[0]:.4f} to {exact[-1]:.4f} in {steps} steps of float32"
-    return (f"loss: {end}; bfloat16 differs by at most {by_precision:.4f}, the images in reverse by {by_order:.4f}",)
+    return (f"loss: {end}; {recipe.precision} differs by at most {by_precision}, the images in reverse by {by_order}",)
 
 
 def waiting(
