@@ -28,7 +28,7 @@ class Tolerance:
 # points between processors, so that their losses and data are compared, and their scores are not.
 TOLERANCES = {
     "paper1": Tolerance(train_loss=0.10, points=14.0),
-    "paper2": Tolerance(train_loss=0.28, points=None),
+    "paper2": Tolerance(train_loss=0.52, points=None),
 }
 
 

@@ -397,5 +397,5 @@ def test_the_command_says_bad_input_in_one_sentence(capsys: pytest.CaptureFixtur
 
 
 def test_the_declared_tolerances_are_positive_and_below_what_a_wrong_loss_changes():
-    assert 0 < POINTS < 20 and 0 < LOSS < 0.5
-    assert all(0 < tolerance.train_loss < 0.5 for tolerance in TOLERANCES.values())
+    assert 0 < POINTS < 20 and 0 < LOSS < 0.239  # a missing Dice term: docs/demo-tolerance.md
+    assert all(0 < tolerance.train_loss < 1.06 for tolerance in TOLERANCES.values())  # 1 - alpha for alpha
