@@ -4,11 +4,12 @@ import multiprocessing
 import pickle  # plain, so that tensors are copied: a pipe's own would share their memory
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 
-from repro.parallel import Processes
+from repro.parallel import Apart, Processes
 
 
 def _serve(connection) -> None:
@@ -25,6 +26,8 @@ def _serve(connection) -> None:
             answer.shown = traceback.format_exc()
         torch.distributed.destroy_process_group()
         connection.send_bytes(pickle.dumps(answer))
+        if isinstance(answer, Apart) and answer.code == 1:
+            return  # as under torchrun: a process that failed ends, and its connections with it
 
 
 class Crew:
@@ -59,5 +62,6 @@ class Crew:
     def end(self) -> None:
         """Let them go."""
         for end, process in zip(self.ends, self.processes):
-            end.send_bytes(b"")
+            with suppress(OSError):  # one that failed has ended
+                end.send_bytes(b"")
             process.join(timeout=10)

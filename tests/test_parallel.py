@@ -400,8 +400,10 @@ def read_damaged(processes, root):
         tiny.trainer(folder, of=tiny.network(), samples=Damaged(), processes=processes).train()
 
 
-def test_an_error_of_one_alone_ends_that_one_with_a_sentence_and_the_others_with_another(crew, tmp_path):
+def test_an_error_of_one_alone_ends_that_one_with_a_sentence_and_the_others_with_another(tmp_path):
+    crew = Crew(tmp_path, most=2)  # of its own: one of them ends
     answers = crew.try_(2, read_damaged, tmp_path)
+    crew.end()
     assert all(isinstance(error, Apart) for error in answers)
     failed, lost = sorted(answers, key=lambda error: error.code)
     assert (failed.code, lost.code) == (1, 75)
