@@ -64,9 +64,12 @@ def three_nodes() -> Iterator:
 
 def tasks_of(node) -> list[psutil.Process]:
     """Return the processes on a node that do a run just now."""
-    below = psutil.Process(raylet_of(node)).children(recursive=True)
-    return [process for process in below if process.is_running() and process.name().startswith(TASK[:15])
-            and TASK in " ".join(process.cmdline())]  # fmt: skip
+    found = []
+    for process in psutil.Process(raylet_of(node)).children(recursive=True):
+        with suppress(psutil.Error):  # it has just ended
+            if process.name().startswith(TASK[:15]) and TASK in " ".join(process.cmdline()):
+                found.append(process)
+    return found
 
 
 def raylet_of(node) -> int:
