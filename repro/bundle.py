@@ -106,20 +106,15 @@ def judge(path: Path) -> Verdict:
         opened = Path(folder) / "bundle"
         unpack(path, opened, limits=LIMITS)
         found = records.every(opened / "records")
-        faults = manifest_faults(opened)
+        faults = [*manifest_faults(opened, found)]
         for record in found:
             name = record.path.stem
             faults += [f"{name}: {fault.replace(str(opened), 'bundle')}" for fault in content_faults(record)]
         return Verdict(len(found), tuple(faults))
 
 
-def manifest_faults(opened: Path) -> list[str]:
-    """Return in what the files of an unpacked bundle are not what its manifest says."""
-    return [*_manifest_faults(opened, records.every(opened / "records"))]
-
-
-def _manifest_faults(opened: Path, found: Sequence[Record]) -> Iterator[str]:
-    """Whether the files are those of the manifest, each a record's, with the bytes it names."""
+def manifest_faults(opened: Path, found: Sequence[Record]) -> Iterator[str]:
+    """Yield in what an unpacked bundle's files are not its manifest's, each a record's, with the bytes it names."""
     there = {path.relative_to(opened).as_posix() for path in opened.rglob("*") if path.is_file()}
     try:
         manifest = json.loads((opened / MANIFEST).read_bytes())

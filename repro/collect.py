@@ -132,10 +132,12 @@ def _records_in(source: Path, staged: Path, refused: dict[str, str]) -> list[Rec
     """The records of a source; finished runs appear under `staged` with the names they would be published by."""
     if source.is_file():
         unpack(source, staged / "bundle", limits=bundle.LIMITS)
-        if faults := bundle.manifest_faults(staged / "bundle"):
-            refused[source.name] = faults[0]
+        opened = staged / "bundle"
+        fault = next(bundle.manifest_faults(opened, records.every(opened / "records")), "")
+        if fault:
+            refused[source.name] = fault
             return []
-        source = staged / "bundle"
+        source = opened
     if not source.is_dir():
         raise ValueError(f"{source}: there is no such folder or file")
     paths = [path for path in sorted(source.rglob("*.json")) if not _is_hidden(path.relative_to(source))]

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 
@@ -54,6 +55,19 @@ def files_below(folder: Path) -> list[Path]:
         raise error
 
     return sorted(Path(at) / name for at, _, names in os.walk(folder, onerror=refuse) for name in names)
+
+
+def pictures_below(folder: Path, endings: Collection[str]) -> list[Path]:
+    """Return the files below a folder that have one of these endings, whatever their case; hidden ones are left out.
+
+    Raises:
+        OSError: as `files_below`.
+        ValueError: a name that is no file.
+    """
+    found = [path for path in files_below(folder) if path.suffix.lower() in endings and not path.name.startswith(".")]
+    if lost := next((path for path in found if not path.is_file()), None):
+        raise ValueError(f"{lost}: a link to nothing, or no file; remove it or put the picture there.")
+    return found
 
 
 def read_json_lines(path: Path) -> list[dict]:

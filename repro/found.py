@@ -10,7 +10,8 @@ from repro.audit.finding import IF_POOLED, INCONSISTENT
 from repro.claims import Judgement, judge
 from repro.compare import compare, folder_of
 from repro.papers import PAPERS
-from repro.papers.spec import Column, FactTable, Paper, Suite
+from repro.papers.spec import FactTable, Paper, Suite
+from repro.table.grid import digits_of, number
 
 UNTOUCHED = ("not run", "not built", "not stated")  # words of cells that nothing was measured for
 
@@ -73,14 +74,13 @@ def _floors(suite: Suite, folder: records.Folder) -> Iterator[str]:
         for row in compared.rows:
             measured = [each for each in row if each.row.untrained and each.row.extra and each.mean is not None]
             if measured and all(each.stand.own for each in measured):
-                scores = ", ".join(f"{each.column.name} {_printed_as(each.column, each.mean)}" for each in measured)
-                found.append(f"- {row[0].row.name} ({exhibit.id}): {scores}")
+                scores = (
+                    f"{each.column.name} {number(each.mean, each.column, digits_of(exhibit, each.column))}"
+                    for each in measured
+                )
+                found.append(f"- {row[0].row.name} ({exhibit.id}): {', '.join(scores)}")
     if found:
         yield from ("No network, but what one has to exceed:", "", *found, "")
-
-
-def _printed_as(column: Column, mean: float) -> str:
-    return f"{mean:.3f}" if column.unit == "fraction" else f"{100 * mean:.1f}"
 
 
 def _verdicts(suite: Suite, root: Path) -> str:

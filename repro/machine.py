@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+EMULATED = "This processor only emulates {}, many times slower than float32"
 LIBRARIES = ("torch", "torchvision", "segmentation-models-pytorch", "timm", "albumentations", "numpy", "pillow")
 
 

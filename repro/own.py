@@ -94,12 +94,13 @@ def keep(options, below: Path):
     """Look at every pair, describe the data in a folder named by their content; return it and the opened set."""
     from repro.data.base import fingerprint
     from repro.data.own import DESCRIPTION, PARTS, SPLIT, OwnData, describe
+    from repro.data.seen import look
 
     fresh = below / f".{os.getpid()}.new"
     try:
         given = {"images": options.images, "labels": options.labels, "classes": options.classes}
         dataset = describe(fresh, **given, split=options.split, group=options.group)
-        dataset.check()
+        look(dataset)
         for sentence in _unlabelled(dataset, options.classes):
             print(sentence)
         content = [fingerprint([sample for part in PARTS for sample in dataset.split(part)])]
@@ -147,10 +148,10 @@ def _show(dataset) -> None:
 
 def _warn(precision: str, device: str) -> None:
     """Print a line where the processor would only emulate the recipe's precision."""
-    from repro.machine import emulates, pick_device  # torch takes seconds to import
+    from repro import machine  # torch takes seconds to import
 
-    if emulates(precision, pick_device(device)):
-        print(f"This processor only emulates {precision}, many times slower than float32: see --precision float32.")
+    if machine.emulates(precision, machine.pick_device(device)):
+        print(f"{machine.EMULATED.format(precision)}: see --precision float32.")
 
 
 def _rows(recipe: str) -> list[tuple[Table, Row]]:

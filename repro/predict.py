@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
 
 from repro.command import DONE, FAILED, Parser, run, size
-from repro.files import files_below, write_anew
+from repro.files import pictures_below, write_anew
 from repro.folders import WEIGHTS, find
 from repro.progress import make_console, track
 
@@ -106,12 +106,9 @@ def find_pictures(paths: Sequence[Path], *, output: Path) -> dict[Path, PurePath
     found: dict[Path, PurePath] = {}
     for path in paths:
         if path.is_dir():
-            inside = [each for each in files_below(path) if each.suffix.lower() in ENDINGS]
-            inside = [each for each in inside if not each.name.startswith(".")]
+            inside = pictures_below(path, ENDINGS)
             if _has_output(path, output):
                 inside = [each for each in inside if not each.resolve().is_relative_to(output.resolve())]
-            if lost := next((each for each in inside if not each.is_file()), None):
-                raise ValueError(f"{lost}: a link to nothing, or no file; remove it or put the picture there")
             if not inside:
                 raise ValueError(f"{path}: no pictures below this folder, expected files in {', '.join(ENDINGS)}")
             found |= {each: each.relative_to(path) for each in inside}

@@ -20,15 +20,6 @@ LKM + MFM,0.957,0.873,0.967
 """
 
 
-@pytest.fixture
-def table(tmp_path):
-    def write(text, name="table.csv"):
-        (tmp_path / name).write_text(text, encoding="utf-8")
-        return tmp_path / name
-
-    return write
-
-
 def run(capsys, *arguments):
     status = main([str(one) for one in arguments])
     captured = capsys.readouterr()

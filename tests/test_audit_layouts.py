@@ -15,15 +15,6 @@ DRIVE = "96.4 & 80.0 & 98.0"  # p = .0876: .0876 * .8 + .9124 * .98 = .9642
 OTHER = "93.0 & 85.0 & 95.0"  # p = .2
 
 
-@pytest.fixture
-def table(tmp_path):
-    def write(text, name="table.csv"):
-        (tmp_path / name).write_text(text, encoding="utf-8")
-        return tmp_path / name
-
-    return write
-
-
 def cells(path):
     (raw,) = read_tables(path)
     return raw.rows

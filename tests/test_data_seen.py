@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from repro.data import open_dataset
+from repro.data.seen import look
 from repro.data.synthetic.fundus_trees import write_chasedb1
 
 
@@ -23,7 +24,7 @@ def looked_at(root, monkeypatch) -> list[str]:
     dataset, found = open_dataset("chasedb1", root), []
     real = type(dataset).read_image
     monkeypatch.setattr(type(dataset), "read_image", lambda self, s: found.append(s.image.name) or real(self, s))
-    assert dataset.check() == 28
+    assert look(dataset) == 28
     monkeypatch.setattr(type(dataset), "read_image", real)
     return sorted(found)
 
@@ -43,7 +44,7 @@ def test_a_file_that_went_wrong_after_it_was_sound_is_found(eyes, monkeypatch):
     path.write_bytes(path.read_bytes()[:200])
     for _ in range(2):  # what is wrong is never remembered
         with pytest.raises(ValueError, match=r"Image_02R\.jpg"):
-            open_dataset("chasedb1", eyes).check()
+            look(open_dataset("chasedb1", eyes))
 
 
 def test_a_cache_that_cannot_be_read_or_written_remembers_nothing(eyes, tmp_path, monkeypatch):

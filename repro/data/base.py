@@ -171,8 +171,6 @@ class SegmentationSet:
     def check(self, list_names: Iterable[str] | None = None) -> int:
         """Look at every pair of the lists before the first step and return how many there are.
 
-        Pairs that were sound and whose files have not changed since are not read again (`repro.data.seen`).
-
         Args:
             list_names: None looks at those of `LISTS` that the set has.
 
@@ -180,19 +178,23 @@ class SegmentationSet:
             ValueError: as `samples`; a file cannot be read; an image and its label differ in size; a label holds a
                 value that is no class.
         """
-        from repro.data.seen import Seen  # it stands on this module
+        samples = self.listed(list_names)
+        self.check_pairs(samples)
+        return len(samples)
 
+    def listed(self, list_names: Iterable[str] | None = None) -> list[Sample]:
+        """Return the pairs of the lists, of all of `LISTS` that the set has unless named."""
         names = list_names or [list_name for list_name in LISTS if list_name in self.lists]
-        samples = [sample for list_name in names for sample in self.samples(list_name)]
-        seen, pool = Seen(self), ThreadPoolExecutor(os.cpu_count())
-        new = seen.without(samples)
+        return [sample for list_name in names for sample in self.samples(list_name)]
+
+    def check_pairs(self, samples: Iterable[Sample]) -> None:
+        """Look at these pairs; errors as `check`."""
+        pool = ThreadPoolExecutor(os.cpu_count())
         try:
-            for _ in pool.map(self._check_pair, new):
+            for _ in pool.map(self._check_pair, samples):
                 pass
         finally:
             pool.shutdown(cancel_futures=True)  # the first wrong file is enough
-        seen.add(new)
-        return len(samples)
 
     def _check_pair(self, sample: Sample) -> None:
         found = self.read_image(sample).shape[:2]  # whole: a damaged test image would end the run after its last step

@@ -8,7 +8,7 @@ import numpy as np
 from repro.data import images
 from repro.data.base import Part, Sample, SegmentationSet, require_folder
 from repro.data.own import COLOURS, ENDINGS, read_classes
-from repro.files import files_below
+from repro.files import pictures_below
 
 BINARY = {0: 0, 255: 1}  # the masks that need no list of classes
 
@@ -55,11 +55,10 @@ class LabelFolder(SegmentationSet):
 
     def _find(self) -> list[Sample]:
         found: dict[str, Sample] = {}
-        for path in files_below(self.root):
-            if path.suffix.lower() in ENDINGS and not path.name.startswith("."):
-                if path.stem in found:
-                    raise ValueError(f"{path}: {found[path.stem].label} has the same name; rename one.")
-                found[path.stem] = Sample(path.stem, path.stem, path, path)
+        for path in pictures_below(self.root, ENDINGS):
+            if path.stem in found:
+                raise ValueError(f"{path}: {found[path.stem].label} has the same name; rename one.")
+            found[path.stem] = Sample(path.stem, path.stem, path, path)
         if not found:
             raise ValueError(f"{self.root}: no labels here, expected a PNG an image.")
         return [*found.values()]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from repro.data.base import VOID, Part, Sample, SegmentationSet, require_folder
-from repro.files import files_below
+from repro.files import pictures_below
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif")
 PARTS = ("train", "selection", "test")
@@ -114,14 +114,11 @@ def _by_name(folder: Path, what: str) -> dict[str, Path]:
     """The pictures below a folder by their names, sorted."""
     require_folder(folder, f"a folder of {what}")
     found: dict[str, Path] = {}
-    for path in files_below(folder.resolve()):
-        if path.suffix.lower() in ENDINGS and not path.name.startswith("."):
-            if not path.is_file():
-                raise ValueError(f"{path}: a link to nothing, or no file; remove it or put the picture there.")
-            name = path.relative_to(folder.resolve()).with_suffix("").as_posix()
-            if name in found or not name.isprintable():
-                raise ValueError(f"{path}: a name that is there twice or cannot be printed; rename it.")
-            found[name] = path
+    for path in pictures_below(folder.resolve(), ENDINGS):
+        name = path.relative_to(folder.resolve()).with_suffix("").as_posix()
+        if name in found or not name.isprintable():
+            raise ValueError(f"{path}: a name that is there twice or cannot be printed; rename it.")
+        found[name] = path
     if not found:
         raise ValueError(f"{folder}: no pictures here, expected {what} ending in {', '.join(ENDINGS)}.")
     return found

@@ -44,9 +44,9 @@ def measure(
     recipe = run.recipe
     images = min(images or recipe.batch, recipe.batch)
     whole = recipe.batch / images
-    before = machine.peak_memory_bytes(setting.device)
     size = recipe.crop or recipe.size or (360, 480)
     machine.forget_peak_memory(setting.device)
+    before = machine.peak_memory_bytes(setting.device)
     network = (
         build(run.network, classes=classes, **run.options).to(setting.device).to(memory_format=torch.channels_last)
     )
@@ -182,8 +182,8 @@ def announce(suite: Suite, expected: Estimate, setting: Setting, console: Consol
     if expected.emulated:
         other = plan.reduced(suite, suite.epochs, suite.limit, precision="float32").name
         console.print(
-            f"This processor only emulates {expected.emulated}, many times slower than float32: --precision float32 "
-            f"does the same runs in float32, as suite {other}.", markup=False,
+            f"{machine.EMULATED.format(expected.emulated)}: --precision float32 does the same runs in float32, as "
+            f"suite {other}.", markup=False,
         )  # fmt: skip
     home = home_of(suite)
     console.print(

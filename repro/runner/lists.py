@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from repro.data import find_root, open_dataset, search_folders
+from repro.data.seen import look
 from repro.plan import Run
 
 
@@ -36,7 +37,7 @@ def _dataset(name: str, data: tuple[str, ...]):
 @functools.lru_cache(maxsize=16)
 def check_data(name: str, data: tuple[str, ...]) -> int:
     """Look at every pair of a data set before the first step; ValueError names what is wrong."""
-    return _dataset(name, data).check()
+    return look(_dataset(name, data))
 
 
 def open_lists(run: Run, data: tuple[str, ...]) -> Lists:
