@@ -3,7 +3,7 @@
 import difflib
 import inspect
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -53,6 +53,12 @@ def constructor(name: str) -> Callable[..., "nn.Module"]:
     if name not in NETWORKS:
         raise ValueError(f"No network is called {name!r}{_nearest(name, NETWORKS)}.")
     return pkgutil.resolve_name(NETWORKS[name])
+
+
+def encoder_of(name: str, options: Mapping[str, object]) -> str | None:
+    """Return the encoder that a network of `NETWORKS` is built on with these options, None for one without."""
+    known = inspect.signature(constructor(name)).parameters
+    return options.get("encoder_name", known["encoder_name"].default) if "encoder_name" in known else None
 
 
 def build(name: str, *, classes: int, in_channels: int = 3, **options: object) -> "nn.Module":

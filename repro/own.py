@@ -75,6 +75,7 @@ def _main(arguments: Sequence[str] | None) -> int:
             raise ValueError(f"{network} has no parameters to train; name another of {', '.join(NETWORKS)}.")
     if not 0 <= options.seed < 2**63:
         raise ValueError(f"--seed {options.seed}: expected 0 or above, and less than 2 to the 63rd.")
+    _check_weights(networks, options)
     folder, dataset = keep(options, ROOT / "runs" / "own")
     _show(dataset)
     recipe = recipe_of(options, dataset)
@@ -88,6 +89,15 @@ def _main(arguments: Sequence[str] | None) -> int:
     if lines:
         print(table(lines))
     return code
+
+
+def _check_weights(networks: Sequence[str], options) -> None:
+    """Raise unless every network can start from the weights asked for, before the data are looked at."""
+    if options.weights != "none":
+        from repro.runner import check_weights  # torch takes seconds to import
+
+        recipe = replace(_rows(options.recipe)[0][0].recipe, weights=options.weights)
+        check_weights([run_of(network, options.recipe, recipe, options.seed) for network in networks])
 
 
 def keep(options, below: Path):

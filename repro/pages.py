@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from repro import found, markdown, records
+from repro import found, markdown, plan, records
 from repro.audit.declared import COVERED, check_paper
 from repro.audit.finding import NOTED
 from repro.claims import data_of
@@ -103,12 +103,12 @@ def _stated(paper: Paper) -> Iterator[str]:
     exhibits = [each for each in (*paper.tables, *paper.figures) if not isinstance(each, FactTable)]
     yield from ("### Recipe", "")
     yield from ("What of it is chosen and not stated is in the next section, with the reason.", "")
-    fields = [(name, _plain(value)) for name, value in _recipe(exhibits[0].recipe)]
+    fields = [(name, plan.written(value)) for name, value in _recipe(exhibits[0].recipe)]
     yield from markdown.table(("field", "value"), fields)
     readings = {reading.name: reading for each in exhibits for reading in each.readings}
     if readings:
         yield from ("Other readings of the protocol, run with `--ablations`:", "")
-        rows = [(each.name, ", ".join(f"{key} {_plain(value)}" for key, value in each.changes.items()), each.why)
+        rows = [(each.name, ", ".join(f"{key} {plan.written(value)}" for key, value in each.changes.items()), each.why)
                 for each in readings.values()]  # fmt: skip
         yield from markdown.table(("reading", "replaces", "why"), rows)
     notes = list(dict.fromkeys(note for each in (*paper.tables, *paper.figures) for note in each.notes))
@@ -174,13 +174,6 @@ def _references(paper: Paper) -> Iterator[str]:
 def _reference(one: Reference) -> tuple[str, ...]:
     scores = ", ".join(f"{metric} {text}" for metric, text in one.scores.items())
     return one.system, one.data, scores, protocol_text(one), one.source
-
-
-def _plain(value: object) -> str:
-    """A recipe's value as people write it: sizes 512x1024, names in a row."""
-    if isinstance(value, tuple):
-        return ("x" if all(isinstance(each, int) for each in value) else ", ").join(map(str, value))
-    return str(value)
 
 
 EXAMPLES = ("repro pages     after a change of the declarations or the records",)

@@ -307,6 +307,13 @@ def _rows(of: Suite, ablations: bool) -> Iterator[tuple[Table, Row, str, Reading
                     yield table, row, data, reading
 
 
+def written(value: object) -> str:
+    """Return a recipe's or an option's value as people write it: sizes 512x1024, names in a row, None as off."""
+    if isinstance(value, (list, tuple)):
+        return ("x" if value and all(isinstance(each, int) for each in value) else ", ").join(map(str, value))
+    return "off" if value is None else str(value)
+
+
 def tables_of(of: Suite) -> list[str]:
     """Return the ids of the tables and figures that a suite has data for."""
     return [id for id, table in exhibits().items() if not isinstance(table, FactTable) and stands(table, of)]

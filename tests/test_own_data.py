@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pytest
@@ -233,3 +234,23 @@ def test_a_class_that_is_never_labelled_is_said(folders, tmp_path, monkeypatch, 
     own.keep(options, tmp_path / "own")
     said = capsys.readouterr().out.splitlines()
     assert said == [f"No pixel of the {part} part is labelled sky." for part in ("training", "test")]
+
+
+@pytest.mark.parametrize(
+    "network, sentence",
+    [
+        ("unet", "unet has no encoder to give weights to"),
+        ("segnet", "No ImageNet weights of resnet50, vgg16_bn on this machine .* `python -m repro.weights fetch vgg"),
+    ],
+)
+def test_weights_that_no_run_could_start_from_are_refused_before_the_data_are_read(
+    network, sentence, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setenv("REPRO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.file_download.HF_HUB_CACHE", str(tmp_path / "hub"), raising=False)
+    given = [f"--{name}={tmp_path / name}" for name in ("images", "labels", "classes")]
+    assert own.main([*given, "--weights", "imagenet", "--network", "fcn", "--network", network]) == 2
+    said = capsys.readouterr()
+    assert re.search(sentence, said.err) and not said.out
+    assert not list(tmp_path.iterdir())

@@ -296,6 +296,13 @@ def test_the_command_prints_reported_numbers_and_not_run_and_then_the_suites(cap
     assert re.fullmatch(r"Suites with numbers for it: .* \(--suite NAME\)\.|No suite has numbers for it yet\.", last)
 
 
+def test_a_reduced_suite_without_records_is_told_which_suites_have_them(capsys: pytest.CaptureFixture):
+    assert main(["paper1_table1", "--suite", "camvid-e3-n7"]) == 0
+    assert "camvid-e4-n96" in capsys.readouterr().out.splitlines()[-1]
+    assert main(["paper1_table1", "--suite", "camvid-e4-n96"]) == 0
+    assert "--suite NAME" not in capsys.readouterr().out
+
+
 def test_the_command_imports_nothing_that_it_does_not_need():
     heavy = ("torch", "pandas", "scipy", "matplotlib", "torchvision", "timm", "albumentations")
     code = (

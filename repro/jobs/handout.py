@@ -18,7 +18,7 @@ from repro.machine import pick_device
 from repro.papers.spec import Suite
 from repro.plan import Job
 from repro.progress import Watch
-from repro.runner import Setting, check_data
+from repro.runner import Setting, check_data, check_weights
 from repro.suite import Order
 
 Finished = Callable[[Job], str]  # publishes a run; returns its scores in a few words
@@ -40,10 +40,12 @@ def hand_out(
         finished: what to do with a run that is done.
 
     Raises:
-        ValueError: data, device or cluster are not what they should be; nothing was begun.
+        ValueError: data, weights, device or cluster are not what they should be; nothing was begun.
     """
     looks = order.processes.local == 0  # one process of a machine is enough
     order.processes.gather(lambda: [check_data(name, setting.data) for name in _data_sets(due)] if looks else [])
+    if not order.cluster:  # whose nodes have files of their own
+        check_weights(job.run for job in due)
     how = _on_cluster if order.cluster else _together if order.processes.size > 1 else _here
     return how(suite, due, setting, order, console, stop, finished)
 

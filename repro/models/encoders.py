@@ -3,6 +3,7 @@
 import difflib
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import huggingface_hub
@@ -118,6 +119,17 @@ def local_file(name: str) -> Path | None:
     return Path(found) if isinstance(found, str) else None
 
 
+def check_local(names: Iterable[str]) -> None:
+    """Raise a ValueError that names every encoder whose ImageNet weights are not on this machine, and what to do."""
+    missing = [name for name in dict.fromkeys(names) if local_file(name) is None]
+    if missing:
+        commands = ", ".join(f"`python -m repro.weights fetch {name}`" for name in missing)
+        raise ValueError(
+            f"No ImageNet weights of {', '.join(missing)} on this machine (looked in {weights_folder()} and in Hugging "
+            f"Face's cache): run {commands}, or train from scratch with weights 'none'."
+        )
+
+
 def sha256(file: Path) -> str:
     """Return the SHA-256 of a file's bytes, 64 hex digits."""
     with file.open("rb") as stream:
@@ -126,12 +138,8 @@ def sha256(file: Path) -> str:
 
 def _verified(name: str) -> tuple[Path, str]:
     """Return an encoder's weights file with its SHA-256, compared with the one noted beside it when it was fetched."""
+    check_local((name,))
     file = local_file(name)
-    if file is None:
-        raise ValueError(
-            f"No ImageNet weights of {name} on this machine (looked for {fetched_file(name)} and in Hugging Face's "
-            f"cache): run `python -m repro.weights fetch {name}`, or train from scratch with weights 'none'."
-        )
     digest, note = sha256(file), file.with_name(f"{file.name}.sha256")
     if note.is_file() and note.read_text().strip() != digest:
         raise ValueError(f"{file} is damaged (its SHA-256 has changed): run `python -m repro.weights fetch {name}`.")

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from repro import plan
 from repro.external import WORD as EXTERNAL
 from repro.metrics import SCORES, Evidence
 from repro.records import Record
@@ -150,13 +151,7 @@ def shares(counted: Sequence[Evidence]) -> list[list[int]]:
 
 def plain(settings: dict) -> dict[str, str]:
     """Return settings as people write them: sizes 512x1024, names in a row."""
-    return {name.replace("_", " "): _plain(value) for name, value in settings.items()}
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, list):
-        return ("x" if value and all(isinstance(each, int) for each in value) else ", ").join(map(str, value))
-    return str(value)
+    return {name.replace("_", " "): plan.written(value) for name, value in settings.items()}
 
 
 def list_text(name: str, described: dict) -> str:

@@ -1,7 +1,7 @@
 """From a run to its record: the only package where plans and torch meet."""
 
 from repro.runner.lists import Lists, check_data, label_counts, open_lists, spread
-from repro.runner.perform import make_network, make_run_loss, make_trainer, perform, prepare_torch
+from repro.runner.perform import check_weights, make_network, make_run_loss, make_trainer, perform, prepare_torch
 from repro.runner.setting import Busy, Setting, is_done, is_exact, locked, run_folder
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "Lists",
     "Setting",
     "check_data",
+    "check_weights",
     "is_done",
     "is_exact",
     "label_counts",

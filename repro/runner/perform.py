@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from repro.evaluation import selection_scores
 from repro.losses import CLASS_WEIGHTS, Loss, make_loss
 from repro.machine import forget_peak_memory
 from repro.models.checkpointing import checkpoint_blocks
-from repro.networks import RECOMPUTED, RECOMPUTED_FROM, build
+from repro.networks import RECOMPUTED, RECOMPUTED_FROM, build, encoder_of
 from repro.parallel import Processes
 from repro.plan import Run
 from repro.runner.kept import Keeper
@@ -28,6 +28,19 @@ from repro.runner.shares import evaluate_together, share_of
 from repro.training import WORKSPACE, Events, Trainer, exact_operations, explained
 
 HISTOGRAMS = {"vessel": "image", "lesion": "pooled"}  # of two-class sets by foreground: vessels per image, skin pooled
+
+
+def check_weights(runs: Iterable[Run]) -> None:
+    """Raise a ValueError where runs ask for published weights that are not on this machine, or have no use for them."""
+    asking = [run for run in runs if run.recipe.weights != "none"]
+    encoders = [encoder_of(run.network, run.options) for run in asking]
+    if None in encoders:
+        name = asking[encoders.index(None)].network
+        raise ValueError(f"{name} has no encoder to give weights to: declare weights 'none' for it.")
+    if encoders:
+        from repro.models.encoders import check_local
+
+        check_local(encoders)
 
 
 def make_network(run: Run, lists: Lists, device: torch.device) -> nn.Module:

@@ -44,8 +44,10 @@ def _main(arguments: Sequence[str] | None) -> int:
     suite = shown_as(asked)
     folder = folder_of(suite)
     print(render(table, suite, folder, options.format, columns=options.columns), end="")
-    if options.suite is None and options.format == "text" and not isinstance(table, FactTable):
-        names = suites_with_numbers(table)
+    if options.format != "text" or isinstance(table, FactTable):
+        return 0
+    names = suites_with_numbers(table)
+    if options.suite is None or (plan.is_reduced(asked) and asked.name not in names):
         there = f"Suites with numbers for it: {', '.join(names)} (--suite NAME)."
         print(there if names else "No suite has numbers for it yet.")
     return 0

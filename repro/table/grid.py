@@ -217,11 +217,7 @@ def _replaced_in_rows(comparison: Comparison) -> Iterator[str]:
 
 
 def _listed(changes: dict[str, object]) -> str:
-    return ", ".join(f"{name} {_plain(value)}" for name, value in changes.items())
-
-
-def _plain(value: object) -> str:
-    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return ", ".join(f"{name} {plan.written(value)}" for name, value in changes.items())
 
 
 def rules_of(comparison: Comparison) -> tuple[int, ...]:
