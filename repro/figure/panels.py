@@ -122,8 +122,10 @@ def _first(kept: list[Kept], scenes: Scenes) -> Iterator[Band]:
         scene = scenes.get(seen[0])
         if scene is None:
             continue
-        for start in range(0, len(seen), ACROSS - 1):
-            part = seen[start : start + ACROSS - 1]
+        lines = -(-len(seen) // (ACROSS - 1))
+        fair = -(-len(seen) // lines)  # so that no system stands alone in the last line
+        for start in range(0, len(seen), fair):
+            part = seen[start : start + fair]
             above, below = zip(_given(scene, scenes), *(_pair(each, scene, scenes, each.system) for each in part))
             yield Band(above, below)
 
