@@ -241,6 +241,12 @@ def test_images_without_foreground_may_lift_the_mean_jaccard_above_the_mean_sens
     assert words(row(jaccard="0.75", sensitivity="0.50")) == [IF_POOLED]
 
 
+def test_overlap_may_leave_images_without_foreground_out_that_accuracy_counts():
+    # half the images have foreground, JA = Acc = .9, the others are empty with Acc .1: mean Acc .5
+    assert words(row(jaccard="0.90", accuracy="0.50")) == [IF_POOLED]
+    assert words(row(dice="0.95", accuracy="0.50")) == [IF_POOLED]
+
+
 def test_rows_of_one_test_set_have_one_share():
     first, second = rates("0.925", "0.836", "0.972"), rates("0.964", "0.841", "0.966")
     (finding,) = check_group(group(first, second))

@@ -2,7 +2,8 @@
 
 Each relation gives the interval in which one mean score must lie, given others and the shares of foreground that single
 images may have. Each is necessary for any number of images; with Acc, Sen and Sp on counted images the interval is also
-exact. Where images may lack foreground, only what holds for every convention about them is used.
+exact. Where images may lack foreground, only what holds for every convention about them is used: JA and DI may leave
+such images out that Acc counts.
 """
 
 from collections.abc import Callable, Mapping
@@ -90,14 +91,12 @@ def _dice_of_jaccard(jaccard: Bounds, _images: ImageShares) -> Bounds:
 
 
 def _jaccard_of_accuracy(accuracy: Bounds, images: ImageShares) -> Bounds:
-    lowest = 1 - (1 - accuracy[0]) / images.lowest if images.lowest > 0 else 0.0
-    return lowest, accuracy[1]
+    return 1 - (1 - accuracy[0]) / images.lowest, accuracy[1]
 
 
 def _dice_of_accuracy(accuracy: Bounds, images: ImageShares) -> Bounds:
-    lowest = 1 - (1 - accuracy[0]) / images.lowest if images.lowest > 0 else 0.0
     error = 1 - accuracy[1]
-    return lowest, 1 - max(error / (1 + images.highest), error / (2 - error))
+    return 1 - (1 - accuracy[0]) / images.lowest, 1 - max(error / (1 + images.highest), error / (2 - error))
 
 
 def _at_most(other: Bounds, _images: ImageShares) -> Bounds:
@@ -166,12 +165,14 @@ RELATIONS = (
         given=("accuracy",),
         formula="1 - (1 - Acc)/p <= JA <= Acc (p the smallest share of an image)",
         bounds=_jaccard_of_accuracy,
+        needs_foreground=True,
     ),
     Relation(
         target="dice",
         given=("accuracy",),
         formula="1 - (1 - Acc)/p <= DI <= 2 Acc/(1 + Acc) (p the smallest share of an image)",
         bounds=_dice_of_accuracy,
+        needs_foreground=True,
     ),
     Relation(target="jaccard", given=("sensitivity",), formula="JA <= Sen", bounds=_at_most, needs_foreground=True),
     Relation(target="jaccard", given=("precision",), formula="JA <= precision", bounds=_at_most, needs_foreground=True),
