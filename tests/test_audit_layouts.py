@@ -53,6 +53,7 @@ def test_marks_of_latex_are_no_part_of_a_number(table, cell, plain):
 def test_marks_of_markdown_are_no_part_of_a_number(table):
     text = "| M | IoU | F1 |\n|--|--|--|\n| A | _61.5_ | 76.2<sup>1</sup> |\n"
     assert cells(table(text, "t.md"))[1] == ["A", "61.5", "76.2^1"]
+    assert cells(table(text.replace("_61.5_", "`61.5`"), "t.md"))[1] == ["A", "61.5", "76.2^1"]
 
 
 @pytest.mark.parametrize("mark", ["±0.3", "_±0.3", "^1", " [94.1, 96.0]", " (+0.3)", "↑", "†", "§", "¹"])
@@ -110,6 +111,14 @@ def test_a_row_of_means_is_not_pooled_and_a_row_of_spreads_is_no_scores(table):
 def test_gains_are_no_scores(table):
     text = "Method,IoU,Dice,IoU gain,Dice gain\nA,61.5,76.2,2.0,1.2\nImprovement (%),+2.0,+1.2,,\n"
     assert judged(table(text)) == []
+
+
+def test_a_row_of_signed_numbers_is_no_scores_and_a_single_one_is_refused(table):
+    text = "Method,IoU,Dice\nA,61.5,76.2\nΔ over A (ours),+2.0,−1.2\n"
+    findings, notes = check_file(table(text), Asked())
+    assert findings == [] and notes[0] == "table.csv: not audited: row Δ over A (ours)."
+    with pytest.raises(ValueError, match="is not a number"):
+        check_file(table("Method,IoU,Dice\nA,61.5,−76.2\n"), Asked())
 
 
 def test_averages_over_organs_are_means_over_classes(table):

@@ -20,6 +20,7 @@ ALIASES = {
 }
 _METRIC = {alias: metric for metric, aliases in ALIASES.items() for alias in aliases.split()}
 _NUMBER = re.compile(r"(\d*[.,]?\d+|\d+\.)\s*(%?)\s*(?:(?:±|\+/-|\+-|[(\[_^↑↓]).*)?[†‡§*¹²³]*")
+_SIGNED = re.compile(r"[+\-−–]\s*[\d.,]*\d")
 _MISSING = {"", "-", "--", "---", "–", "—", "−", "/", "n/a", "na", "nan", "none", "n.a.", "?", "...", "…"}
 _TICKS = {"✓", "✔", "√", "✗", "✘", "×", "x", "yes", "no"}
 _MEANS = {"mean", "avg", "average"}
@@ -82,10 +83,10 @@ def understand(table: RawTable) -> ReadTable:
         if any(cells[_width([head, *above]) :]):
             raise ValueError(f"row {name}: more cells than the head; with decimal commas, put semicolons between cells")
     others = [head[i] for i in range(len(head)) if i not in scores and i not in named and head[i]]
-    kept = [one for one in found if _last_word(one[0][0]) not in _NO_SCORES]
+    kept = [one for one in found if not _is_no_scores(*one[0], scores)]
     return ReadTable(
         columns=columns,
-        others=others + [f"row {name}" for (name, _), _ in found if _last_word(name) in _NO_SCORES],
+        others=others + [f"row {row[0]}" for row, _ in found if _is_no_scores(*row, scores)],
         name_header=head[0] if 0 in named else "",
         rows=[row for row, _ in kept],
         parts=[part for _, part in kept],
@@ -164,6 +165,12 @@ def has_spread(cell: str) -> bool:
 def is_mean(name: str) -> bool:
     """Return whether a row's name says that its numbers are means: "Average", "U-Net mean", "mean ± std"."""
     return has_spread(name) or _last_word(name) in _MEANS
+
+
+def _is_no_scores(name: str, row: list[str], columns: set[int]) -> bool:
+    """Return whether a row holds spreads or gains: by its name, or by a sign before every number of the columns."""
+    filled = [row[i] for i in columns if row[i].strip().lower() not in _MISSING]
+    return _last_word(name) in _NO_SCORES or (bool(filled) and all(map(_SIGNED.match, filled)))
 
 
 def _last_word(name: str) -> str:

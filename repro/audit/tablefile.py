@@ -138,7 +138,7 @@ def _plain(cell: str) -> str:
     cell = re.sub(r"\\[A-Za-z]+\s?|[{}]", "", cell)
     cell = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", cell)
     cell = re.sub(r"</?[a-z]+>", "", cell)
-    return re.sub(r"\s+", " ", cell.replace("**", "").replace("__", "")).strip(" *^_")
+    return re.sub(r"\s+", " ", cell.replace("**", "").replace("__", "").replace("`", "")).strip(" *^_")
 
 
 def _even(rows: list[list[str]]) -> list[list[str]]:
