@@ -69,11 +69,11 @@ def verdict(
     2. "not stated": the paper prints no number.
     3. "not run": nothing was measured.
     4. "other data": what was measured is not the paper's own data set.
-    5. "other protocol": something the paper states was done otherwise. What it does not state is no
-    difference. 6. "undecided": fewer than three seeds. 7. With [a, b] the 95 % t interval over seeds and
-    [low, high] the interval of what rounds to the printed number,
-       widened by the tolerance on both sides: "reproduced" where low <= a and b <= high, "below" where b <
-       low, "above" where a > high, else "undecided". Better than reported is a mismatch too.
+    5. "other protocol": something the paper states was done otherwise. What it does not state is no difference.
+    6. "undecided": fewer than three seeds.
+    7. With [a, b] the 95 % t interval over seeds and [low, high] the interval of what rounds to the printed number,
+       widened by the tolerance on both sides: "reproduced" where low <= a and b <= high, "below" where b < low,
+       "above" where a > high, else "undecided". Better than reported is a mismatch too.
 
     Args:
         reported: the printed string, in the column's unit; its last digit gives the rounding interval.
