@@ -11,13 +11,13 @@ OPEN = {
 }
 IN_VIEW = {**OPEN, "region": "field of view"}
 MEAN_OVER_IMAGES = {**OPEN, "aggregation": "mean over images"}
-FIVE_FOLDS = {**MEAN_OVER_IMAGES, "split": "five-fold cross-validation"}
 
 CHASEDB = {"data": "chasedb1", "split": "unknown"}
 # The share of vessel pixels that the row's own scores imply is that of these images inside the field of view.
 LAST_8 = {"data": "chasedb1", "split": "last 8 images (implied)"}
 DRIVE = {"data": "drive", "split": "test"}
 ISIC2018 = {"data": "isic2018", "split": "unknown"}
+ISIC2018_FOLDS = {"data": "isic2018", "split": "five-fold cross-validation"}
 PH2 = {"data": "ph2", "split": "unknown"}
 ISIC2017 = {"data": "isic2017", "split": "test"}
 COMPARISON = "published comparison tables"
@@ -65,8 +65,8 @@ REFERENCES = (
         protocol=MEAN_OVER_IMAGES, source=COMPARISON, **ISIC2018,
     ),
     Reference(
-        system="CA-Net", scores={"mean_dice": "0.921"}, protocol=FIVE_FOLDS, source="its own paper, arXiv 2009.10549",
-        **ISIC2018,
+        system="CA-Net", scores={"mean_dice": "0.921"}, protocol=MEAN_OVER_IMAGES,
+        source="its own paper, arXiv 2009.10549", **ISIC2018_FOLDS,
     ),
     Reference(
         system="U-Net", scores={"mean_jaccard": "0.851", "mean_dice": "0.915", "mean_accuracy": "0.943"},
