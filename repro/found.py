@@ -13,7 +13,7 @@ from repro.papers import PAPERS
 from repro.papers.spec import FactTable, Paper, Suite
 from repro.table.grid import digits_of, number
 
-UNTOUCHED = ("not run", "not built", "not stated")  # words of cells that nothing was measured for
+UNTOUCHED = ("not run", "not built")  # words of printed cells that nothing was measured for
 
 
 def page(root: Path = records.ROOT) -> str:
@@ -51,7 +51,7 @@ def _measured(suite: Suite, root: Path) -> Iterator[str]:
         return
     kinds = ", ".join(sorted({record.kind for record in runs}))
     yield from (f"## Measured: {markdown.text(suite.title)}", "")
-    yield from (f"{len(runs)} runs on {kinds}. Verdicts of the printed cells: {_verdicts(suite, root)}.", "")
+    yield from (f"{len(runs)} runs on {kinds}. Verdicts of the printed numbers: {_verdicts(suite, root)}.", "")
     views_there = sorted(path.stem for path in folder.tables.glob("*.md"))
     yield from (", ".join(f"[{name}](../{folder.tables.relative_to(root)}/{name}.md)" for name in views_there), "")
     if plan.is_reduced(suite):
@@ -84,15 +84,16 @@ def _floors(suite: Suite, folder: records.Folder) -> Iterator[str]:
 
 
 def _verdicts(suite: Suite, root: Path) -> str:
-    """How many printed cells have each word, "3 below, 2 reproduced"."""
+    """How many numbers that the papers print have each word, "3 below, 2 reproduced"; no number counts twice."""
     folder, words = folder_of(suite, root), Counter()
     for exhibit in plan.exhibits().values():
         if not isinstance(exhibit, FactTable) and plan.stands(exhibit, suite):
-            findings = [finding for row in compare(exhibit, suite, folder).rows for finding in row]
-            words.update(each.verdict.word for each in findings if each.verdict and each.stand)
+            compared = compare(exhibit, suite, folder, columns=plan.headline_columns(exhibit))
+            findings = [finding for row in compared.rows for finding in row]
+            words.update(each.verdict.word for each in findings if each.verdict and each.reported and each.stand)
     measured = [f"{count} {word}" for word, count in sorted(words.items()) if word not in UNTOUCHED]
     rest = sum(words[word] for word in UNTOUCHED)
-    return ", ".join([*measured, f"{rest} without a number"])
+    return ", ".join([*measured, *([f"{rest} not measured"] if rest else [])])
 
 
 def _claim(judgement: Judgement) -> tuple[str, ...]:
