@@ -13,6 +13,7 @@ from repro.records import Folder, Record
 from repro.statistics import Verdict, verdict
 
 SEEDS = range(16)  # seeds a cell looks for
+COMPARED = ("reproduced", "below", "above", "undecided")  # words for what was measured as the paper states it
 OWN = "papers"  # the suite of the papers' own data, when no suite is named
 
 
@@ -49,6 +50,13 @@ class Finding:
     def mean(self) -> float | None:
         """Mean over seeds, a fraction; None where nothing was measured."""
         return sum(self.scores) / len(self.scores) if self.scores else None
+
+    @property
+    def difference(self) -> float | None:
+        """Measured mean minus printed number, a fraction; None where the two are not of one data set and protocol."""
+        if self.verdict is None or self.verdict.word not in COMPARED:
+            return None
+        return self.mean - sum(self.verdict.target) / 2
 
     @property
     def spread(self) -> float | None:

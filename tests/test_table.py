@@ -148,6 +148,9 @@ def test_one_verdict_stands_for_a_row_where_its_columns_agree_and_each_where_the
         publish(made, tmp_path / "runs", run, matrix(0.624))
     grid = grid_of(TABLE, compare.find_suite(None), made)
     assert entries(grid, "FCN")["verdict"].text == "mIoU reproduced; PA below"
+    assert grid.headers[1:4] == ("mIoU reported", "mIoU measured", "mIoU difference")
+    assert [entries(grid, "FCN")[f"{name} difference"].text for name in ("mIoU", "PA")] == ["+0.0", "-12.3"]
+    assert entries(grid, "SegNet")["mIoU difference"].text == entries(grid, "U-Net")["PA difference"].text == ""
     assert entries(grid, "SegNet")["verdict"].text == "not run"
     assert entries(grid, "U-Net")["verdict"].text == ""
 

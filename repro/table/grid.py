@@ -81,15 +81,19 @@ def measured_text(finding: Finding, digits: int, *, with_n: bool = True) -> str:
 
 
 def make_grid(comparison: Comparison) -> Grid:
-    """Return a comparison as people read it: reported and measured side by side, one verdict a row."""
+    """Return a comparison as people read it: reported and measured side by side, one verdict a row.
+
+    Their difference stands beside them where both are of the paper's data and protocol.
+    """
     table, columns = comparison.table, comparison.columns
     digits = [digits_of(table, column) for column in columns]
     counts = {len(finding.scores) for row in comparison.rows for finding in row if finding.scores}
-    with_reported = [any(row[index].reported for row in comparison.rows) for index in range(len(columns))]
+    kinds = _Kinds(comparison)
     headers = [_first_header(table)]
-    for column, reported in zip(columns, with_reported):
-        headers += [_reported_header(comparison, column)] if reported else []
+    for index, column in enumerate(columns):
+        headers += [_reported_header(comparison, column)] if kinds.reported[index] else []
         headers += [f"{column.name} measured"]
+        headers += [f"{column.name} difference"] if kinds.difference[index] else []
     ranks = [_ranks(comparison, index) for index in range(len(columns))]
     notes = notes_of(comparison)
     rows = []
@@ -97,13 +101,14 @@ def make_grid(comparison: Comparison) -> Grid:
         name = findings[0].row.name
         entries = [Entry(name, mark=notes.rows.get(name, ""))]
         for index, finding in enumerate(findings):
-            if with_reported[index]:
+            if kinds.reported[index]:
                 printed = (name, finding.column.reading_of or finding.column.name)
                 entries.append(Entry(finding.reported or "", mark=notes.cells.get(printed, "")))
             text = measured_text(finding, digits[index], with_n=len(counts) > 1) or _nothing(finding)
             entries.append(Entry(text, ranks[index].get(row_index, 0)))
+            entries += [Entry(_difference(finding, digits[index]))] if kinds.difference[index] else []
         rows.append((*entries, Entry(_verdicts(findings))))
-    rows += [_external(findings, with_reported, digits) for findings in comparison.externals]
+    rows += [_external(findings, kinds, digits) for findings in comparison.externals]
     return Grid(
         id=table.id,
         title=title_of(comparison),
@@ -116,12 +121,27 @@ def make_grid(comparison: Comparison) -> Grid:
     )
 
 
-def _external(findings: tuple[Finding, ...], with_reported: list[bool], digits: list[int]) -> tuple[Entry, ...]:
+class _Kinds:
+    """For each column whether the paper prints numbers, and whether any of them stands beside a comparable one."""
+
+    def __init__(self, comparison: Comparison):
+        columns = [[row[index] for row in comparison.rows] for index in range(len(comparison.columns))]
+        self.reported = [any(finding.reported for finding in column) for column in columns]
+        self.difference = [any(finding.difference is not None for finding in column) for column in columns]
+
+
+def _difference(finding: Finding, digits: int) -> str:
+    """Measured minus reported with its sign, in the column's unit; "" where the two are not comparable."""
+    return "" if finding.difference is None else f"{SCALE[finding.column.unit] * finding.difference:+.{digits}f}"
+
+
+def _external(findings: tuple[Finding, ...], kinds: _Kinds, digits: list[int]) -> tuple[Entry, ...]:
     """The line of other tools' predictions: measured here, and not judged."""
     entries = [Entry(findings[0].row.name)]
-    for finding, reported, number_of_digits in zip(findings, with_reported, digits):
-        entries += [Entry("")] if reported else []
-        entries.append(Entry(measured_text(finding, number_of_digits, with_n=False) or "–"))
+    for index, finding in enumerate(findings):
+        entries += [Entry("")] if kinds.reported[index] else []
+        entries.append(Entry(measured_text(finding, digits[index], with_n=False) or "–"))
+        entries += [Entry("")] if kinds.difference[index] else []
     return (*entries, Entry(WORD))
 
 
