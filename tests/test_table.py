@@ -15,6 +15,7 @@ from measured import ROOT, matrix, publish, run_of, snapshot, with_seed
 from repro import compare, plan, records
 from repro.papers.spec import Row, Table
 from repro.records import Folder
+from repro.statistics import Verdict
 from repro.table import as_csv, facts, grid_of, make_grid, render
 from repro.table.__main__ import main
 from repro.table.formats import as_latex, as_markdown, as_text, grid_csv
@@ -121,6 +122,23 @@ def test_equal_means_share_a_rank_and_two_systems_are_not_ranked(tmp_path: Path)
     publish(made, tmp_path / "runs", run_of("paper1_table1/PSPNet", "camvid"), matrix(0.4))
     grid = grid_of(TABLE, CAMVID, made)
     assert [entries(grid, row)["mIoU measured"].rank for row in ("FCN", "SegNet", "PSPNet")] == [1, 1, 2]
+
+
+def test_no_row_is_the_best_of_a_column_in_which_all_are_equal(tmp_path: Path):
+    made = records.folder_of("camvid", toy=False, root=tmp_path)
+    for row in ("FCN", "SegNet", "PSPNet"):
+        publish(made, tmp_path / "runs", run_of(f"paper1_table1/{row}", "camvid"), matrix(0.1))
+    assert {entry.rank for row in grid_of(TABLE, CAMVID, made).rows for entry in row} == {0}
+
+
+def test_a_verdict_that_all_columns_of_a_data_set_share_is_said_once(tmp_path: Path):
+    table = plan.exhibit("paper2_table3")
+    found = compare.compare(table, compare.find_suite(None), records.folder_of(None, toy=False, root=tmp_path))
+    other = Verdict(word="other protocol", n=1)
+    (first, *rest) = found.rows
+    first = tuple(replace(each, verdict=other) if each.column.data == "chasedb1" else each for each in first)
+    grid = make_grid(replace(found, rows=(first, *rest)))
+    assert entries(grid, "LKM")["verdict"].text == "DRIVE not run; CHASEDB other protocol"
 
 
 def test_rows_that_are_not_in_the_paper_stand_below_a_rule(folder: Folder):

@@ -167,7 +167,10 @@ def _nothing(finding: Finding) -> str:
 
 
 def _ranks(comparison: Comparison, index: int) -> dict[int, int]:
-    """Row -> 1 or 2 for the best and second best measured mean of a column; a floor or an external row has none."""
+    """Row -> 1 or 2 for the best and second best measured mean of a column; a floor or an external row has none.
+
+    Nor has any row of a column in which all are equal, as networks are that learned nothing.
+    """
     means = {
         number: row[index].mean
         for number, row in enumerate(comparison.rows)
@@ -176,15 +179,24 @@ def _ranks(comparison: Comparison, index: int) -> dict[int, int]:
     if len(means) < 3:
         return {}
     levels = sorted(set(means.values()), reverse=True)[:2]
+    if len(levels) < 2:
+        return {}
     return {number: levels.index(mean) + 1 for number, mean in means.items() if mean in levels}
 
 
 def _verdicts(findings: tuple[Finding, ...]) -> str:
-    """One verdict where all columns agree, else each column's."""
-    words = {finding.column.name: str(finding.verdict) for finding in findings if finding.verdict is not None}
-    if len(set(words.values())) <= 1:
-        return next(iter(words.values()), "")
-    return "; ".join(f"{name} {word}" for name, word in words.items())
+    """One verdict where all columns agree, else one a data set where its columns do, else each column's."""
+    judged = [finding for finding in findings if finding.verdict is not None]
+    if len({str(finding.verdict) for finding in judged}) <= 1:
+        return str(judged[0].verdict) if judged else ""
+    said = []
+    for data in dict.fromkeys(finding.column.data for finding in judged):
+        words = {finding.column.name: str(finding.verdict) for finding in judged if finding.column.data == data}
+        shared = {name.partition(" ")[0] for name in words}  # "DRIVE" of "DRIVE Acc" and "DRIVE Sen"
+        if len(words) > len(shared) == len(set(words.values())) == 1:
+            words = {min(shared): min(words.values())}
+        said += [f"{name} {word}" for name, word in words.items()]
+    return "; ".join(said)
 
 
 def title_of(comparison: Comparison) -> str:
