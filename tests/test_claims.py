@@ -152,7 +152,7 @@ def test_above_every_one_is_undecided_while_one_is_missing_unless_another_is_abo
 
 def test_nothing_run_is_not_run(folder: Folder):
     found = judged(folder, "paper1_best", None)
-    assert found.word == "not run" and found.numbers == (f"not run: ours, {', '.join(BASELINES)}",)
+    assert found.word == "not run" and found.numbers == (f"not run: ours; {'; '.join(BASELINES)}",)
 
 
 def test_best_of_eight_is_never_supported_where_one_of_them_cannot_be_built(folder: Folder):
@@ -186,7 +186,7 @@ def test_rising_is_contradicted_by_one_step_down(folder: Folder):
     measure(folder, "paper1_table2/0.001", "cityscapes", HIGH)
     measure(folder, "paper1_table2/0.0005", "cityscapes", LOW)
     found = judged(folder, "paper1_learning_rate", None)
-    assert found.word == "contradicted" and "not run: 0.003, 0.005, 0.002" in found.numbers
+    assert found.word == "contradicted" and "not run: 0.003; 0.005; 0.002" in found.numbers
 
 
 # Sides.

@@ -49,10 +49,10 @@ def _all_of(tests: Sequence[Tested], wanted: str, against: str) -> Outcome:
 
 
 def _absent(tests: Sequence[Tested]) -> list[str]:
-    """The rows that comparisons lack, a line a reason."""
+    """The rows that comparisons lack, a line a reason; their names may have commas."""
     rows = dict.fromkeys(each for test in tests for each in test.absent)
     reasons = dict.fromkeys(why for _, why in rows)
-    return [f"{reason}: {', '.join(row for row, why in rows if why == reason)}" for reason in reasons]
+    return [f"{reason}: {'; '.join(row for row, why in rows if why == reason)}" for reason in reasons]
 
 
 def converged_by(predicate: ConvergedBy, suite: Suite, folder: Folder) -> Outcome:
