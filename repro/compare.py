@@ -213,7 +213,7 @@ def _finding(table: Table, row: Row, column: Column, suite: Suite, found: _Seeds
             tuple(scores.values()),
             built=not why,
             own_data=stand is None or stand.own,
-            differences=_differences(suite),
+            differences=_differences(table, row, suite),
         ),
         why=why,
     )
@@ -230,14 +230,16 @@ def _score(record: Record, column: Column, stand: Stand) -> float:
     return record.score(f"{weights} {column.labels} {column.region}", _metric(column, stand))
 
 
-def _differences(suite: Suite) -> tuple[str, ...]:
-    """What a suite on the paper's own data does otherwise than the paper says, a phrase each."""
-    replaced = {
-        **suite.changes,
-        **{key: change for changes in suite.table_changes.values() for key, change in changes.items()},
-    }
-    found = [f"{key} {value}" for key, value in replaced.items()]
-    found += [f"{network} with {options}" for network, options in suite.options.items()]
+def _differences(table: Table, row: Row, suite: Suite) -> tuple[str, ...]:
+    """What a suite on the paper's own data does otherwise in a row than the paper says, a phrase each.
+
+    What the paper does not state is no difference: the views list it with all that the suite replaces.
+    """
+    replaced = suite.changes | plan.matching(suite.table_changes, table.id)
+    replaced |= plan.matching(suite.row_changes, f"{table.id}/{row.name}")
+    silent = plan.paper_of(table.id).not_stated
+    found = [f"{key} {plan.written(value)}" for key, value in replaced.items() if key not in silent]
+    found += [f"{row.network} with {suite.options[row.network]}"] if row.network in suite.options else []
     found += [f"{stand.folds}-fold cross-validation" for stand in suite.data.values() if stand.folds]
     if suite.epochs is not None:
         found.append(f"{suite.epochs} epochs")

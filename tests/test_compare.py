@@ -1,5 +1,6 @@
 """What stands in a cell: which records, which machine, which word."""
 
+import dataclasses
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,8 @@ from measured import matrix, publish, run_of, with_seed
 
 from repro import compare, plan, records
 from repro.compare import Finding
-from repro.papers.spec import Figure, Suite, Table
+from repro.papers import PAPERS
+from repro.papers.spec import Figure, Recipe, Suite, Table
 from repro.records import Folder
 
 TABLE: Table = plan.exhibit("paper1_table1")
@@ -215,6 +217,30 @@ def test_what_a_suite_on_the_papers_data_would_replace_is_named(folder: Folder, 
     each = compare.compare(TABLE, suite, folder).rows[0][0]
     assert str(each.verdict) == "other protocol"
     assert each.verdict.differences == ("batch 8", "fcn with {'auxiliary': False}")
+
+
+def test_what_the_paper_does_not_state_is_no_other_protocol(folder: Folder, tmp_path: Path):
+    suite = plan.suite("cityscapes-float32")
+    for seed in range(3):
+        run = with_seed(plan.run_of(TABLE, TABLE.rows[0], "cityscapes", suite), seed)
+        publish(folder, tmp_path / "runs", run, matrix(0.624))
+    each = compare.compare(TABLE, suite, folder).rows[0][0]
+    assert str(each.verdict) == "reproduced" and each.verdict.differences == ()
+
+
+def test_what_is_replaced_in_other_tables_rows_and_networks_is_no_difference_of_a_cell(folder: Folder, tmp_path: Path):
+    changes = {"table_changes": {"paper2_*": {"batch": 4}}, "row_changes": {"*/SegNet": {"crop": None}}}
+    suite = replace(plan.suite("cityscapes"), name="other", options={"pspnet": {"bins": 3}}, **changes)
+    publish(folder, tmp_path / "runs", plan.run_of(TABLE, TABLE.rows[0], "cityscapes", suite), matrix(0.6))
+    found = compare.compare(TABLE, suite, folder)
+    differences = {row[0].row.name: row[0].verdict.differences for row in found.rows if row[0].verdict}
+    assert differences["FCN"] == () and differences["SegNet"] == ("crop off",)
+    assert differences["PSPNet"] == ("pspnet with {'bins': 3}",)
+
+
+def test_what_a_paper_does_not_state_are_fields_of_a_recipe():
+    fields = {field.name for field in dataclasses.fields(Recipe)}
+    assert all(set(paper.not_stated) <= fields and paper.not_stated for paper in PAPERS)
 
 
 def test_records_of_another_recipe_are_not_of_this_cell(folder: Folder, tmp_path: Path):

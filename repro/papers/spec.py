@@ -283,6 +283,7 @@ class Paper:
     deviations: tuple[Deviation, ...]
     contradictions: tuple[Contradiction, ...] = ()
     references: tuple[Reference, ...] = ()
+    not_stated: tuple[str, ...] = ()  # recipe fields the paper is silent on: replaced, they are no other protocol
 
 
 @dataclass(frozen=True, kw_only=True)

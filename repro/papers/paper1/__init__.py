@@ -20,4 +20,5 @@ PAPER1 = Paper(
     deviations=DEVIATIONS,
     contradictions=CONTRADICTIONS,
     references=REFERENCES,
+    not_stated=("weights", "alpha", "weight_decay", "final_learning_rate", "patience", "precision"),
 )

@@ -22,4 +22,7 @@ PAPER2 = Paper(
     deviations=DEVIATIONS,
     contradictions=CONTRADICTIONS,
     references=REFERENCES,
+    not_stated=(
+        "weights", "learning_rate", "final_learning_rate", "schedule", "weight_decay", "patience", "precision",
+    ),
 )
