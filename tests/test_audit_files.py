@@ -188,7 +188,7 @@ def test_a_consistent_table_finds_nothing_and_exits_zero(table, capsys):
     path = table("Method,Acc,Sen,Sp\nA,96.4,80.0,98.0\nB,0,0,100\n".replace("B,0,0,100\n", ""))
     status, out, _ = run(capsys, path, "--set", "drive")
     assert status == 0
-    assert "Nothing found: the printed numbers are consistent." in out
+    assert "Nothing found: no arithmetic speaks against the printed numbers." in out
     assert run(capsys, path, "--set", "chasedb1", "--region", "whole")[0] == 1
 
 

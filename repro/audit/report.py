@@ -23,7 +23,9 @@ def as_text(title: str, findings: Sequence[Finding], notes: Sequence[str] = ()) 
 def summary(findings: Sequence[Finding]) -> str:
     """Return how many findings there are of each word."""
     counts = [f"{number} {word}" for word in WORDS if (number := sum(one.word == word for one in findings))]
-    return "Found: " + ", ".join(counts) + "." if counts else "Nothing found: the printed numbers are consistent."
+    if not counts:
+        return "Nothing found: no arithmetic speaks against the printed numbers."
+    return "Found: " + ", ".join(counts) + "."
 
 
 def as_json(title: str, findings: Sequence[Finding], notes: Sequence[str] = ()) -> dict[str, object]:
