@@ -105,6 +105,8 @@ def test_a_row_of_means_is_not_pooled_and_a_row_of_spreads_is_no_scores(table):
     findings, notes = check_file(table(text), Asked())
     assert findings == [] and notes[0] == "table.csv: not audited: row Std."
     assert judged(table(text.replace("0.807", "0.907"))) == [("table.csv, row Mean", "inconsistent")]
+    both = "Fold,IoU,Dice\n1,0.900,0.947\n2,0.500,0.667\nMean ± SD,0.700 ± 0.283,0.907 ± 0.198\n"
+    assert judged(table(both)) == [("table.csv, row Mean ± SD", "inconsistent")]
     assert judged(table("Method,IoU,Dice\nMean Teacher,0.700,0.807\n")) != []  # a network's name
 
 

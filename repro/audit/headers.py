@@ -169,8 +169,10 @@ def is_mean(name: str) -> bool:
 
 def _is_no_scores(name: str, row: list[str], columns: set[int]) -> bool:
     """Return whether a row holds spreads or gains: by its name, or by a sign before every number of the columns."""
+    if _last_word(name) in _NO_SCORES:
+        return not has_spread(name)  # "mean ± SD" holds means
     filled = [row[i] for i in columns if row[i].strip().lower() not in _MISSING]
-    return _last_word(name) in _NO_SCORES or (bool(filled) and all(map(_SIGNED.match, filled)))
+    return bool(filled) and all(map(_SIGNED.match, filled))
 
 
 def _last_word(name: str) -> str:
