@@ -7,13 +7,12 @@ from matplotlib.lines import Line2D
 
 from repro.compare import Comparison, Finding
 from repro.figure.said import context, headline_findings
-from repro.figure.style import COLOURS, canvas, empty, headline, notes
+from repro.figure.style import COLOURS, MARKERS, canvas, empty, headline, notes
 from repro.papers.spec import Column
 from repro.statistics import t_interval
 from repro.table.grid import SCALE
 
 ACROSS = 3  # panels in a row
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 BAND = "#DDDDDD"
 
 

@@ -8,11 +8,10 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from repro import measurements, plan
 from repro.compare import Comparison, Finding
 from repro.figure.said import context, headline_findings, nothing, seeds_text
-from repro.figure.style import COLOURS, GREY, canvas, headline, notes
+from repro.figure.style import COLOURS, GREY, MARKERS, canvas, headline, notes
 from repro.statistics import t_interval
 from repro.table.grid import SCALE
 
-MARKS = "osD^vP*X"
 Point = tuple[Finding, float]  # with its cost
 
 
@@ -42,8 +41,8 @@ def draw(comparison: Comparison, title: str):
 
 def mark(number: int) -> dict[str, str]:
     """Return how the points of a system look, by its number; from the ninth on they are hollow."""
-    which = number % len(MARKS)
-    return {"marker": MARKS[which], "color": COLOURS[which], "fillstyle": "full" if number < len(MARKS) else "none"}
+    which = number % len(MARKERS)
+    return {"marker": MARKERS[which], "color": COLOURS[which], "fillstyle": "full" if number < len(MARKERS) else "none"}
 
 
 def as_csv(comparison: Comparison) -> str:

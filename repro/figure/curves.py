@@ -9,8 +9,9 @@ import numpy as np
 from repro.compare import Comparison, Finding
 from repro.curves import points_of
 from repro.figure.said import context
-from repro.figure.style import COLOURS, DASHES, canvas, empty, headline, notes
+from repro.figure.style import COLOURS, DASHES, MARKERS, canvas, empty, headline, notes
 
+MARKED = 15  # points of a curve that bear a mark, at most
 LETTER = 0.062  # inches a letter of the key takes
 NAMES = {"train_loss": "training loss", "selection_loss": "validation loss", "report_loss": "test loss"}
 
@@ -88,8 +89,8 @@ def draw(comparison: Comparison, title: str):
             for curve in shown:
                 index = rows.index(curve.row)
                 colour, dash = COLOURS[index % len(COLOURS)], DASHES[index // len(COLOURS) % len(DASHES)]
-                marker = "o" if len(curve.position) < 15 else None
-                panel.plot(curve.position, curve.mean, dash, color=colour, label=curve.row, marker=marker, markersize=3)
+                marked = {"marker": MARKERS[index % len(MARKERS)], "markevery": -(-len(curve.position) // MARKED)}
+                panel.plot(curve.position, curve.mean, dash, color=colour, label=curve.row, markersize=3.5, **marked)
                 if curve.n > 1:
                     low, high = curve.mean - curve.spread, curve.mean + curve.spread
                     panel.fill_between(curve.position, low, high, color=colour, alpha=0.2, linewidth=0)

@@ -16,6 +16,7 @@ from PIL import Image
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#000000")
 GREY = "#555555"  # of what is said beside the data
 DASHES = ("-", "--", ":", "-.")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # colour or form alone tells neighbours apart
 _STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
