@@ -192,6 +192,13 @@ def test_a_consistent_table_finds_nothing_and_exits_zero(table, capsys):
     assert run(capsys, path, "--set", "chasedb1", "--region", "whole")[0] == 1
 
 
+def test_the_set_asked_for_is_not_that_of_columns_headed_by_another(table, capsys):
+    # p = .05 under HRF: Acc = .05 * .8 + .95 * .98 = .971; no such share among DRIVE's pictures, which A's DRIVE columns fit
+    text = "Method,HRF Acc,HRF Sen,HRF Sp,DRIVE Acc,DRIVE Sen,DRIVE Sp\nA,97.1,80.0,98.0,96.4,80.0,98.0\n"
+    assert run(capsys, table(text), "--set", "drive")[0] == 0
+    assert run(capsys, table(text.replace("HRF ", "").split(",DRIVE")[0] + "\nA,97.1,80.0,98.0\n"), "--set", "drive")[0] == 1
+
+
 def test_the_exit_status_is_one_for_inconsistent_with_or_without_if_pooled(table, capsys):
     assert run(capsys, table("M,IoU,F1\nA,80.0,85.0\n"))[0] == 1  # if pooled
     assert run(capsys, table("M,IoU,F1\nA,80.0,95.0\n"))[0] == 1

@@ -103,7 +103,8 @@ def _asked(options: argparse.Namespace) -> Asked:
 def _parser() -> Parser:
     parser = Parser(prog="repro.audit", description=_DESCRIPTION, examples=_EXAMPLES)
     parser.add_argument("target", nargs="*", help="paper1, paper2 or a FILE; both papers if none is given")
-    parser.add_argument("--set", metavar="NAME", help=f"the data set of every column: {', '.join(KNOWN_SETS)}")
+    sets = ", ".join(KNOWN_SETS)
+    parser.add_argument("--set", metavar="NAME", help=f"the data set of every column, or of those headed so: {sets}")
     parser.add_argument("--region", choices=("whole", "field_of_view"), help="pixels that were scored; else both")
     parser.add_argument(
         "--split", metavar="NAME", help="images that were scored, such as 'last 8'; else the usual ones"

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -40,6 +40,14 @@ class Asked:
     @property
     def aggregations(self) -> tuple[str, ...]:
         return {None: AGGREGATIONS, "pooled": AGGREGATIONS[:1], "mean": AGGREGATIONS[1:]}[self.aggregation]
+
+    def under(self, titles: Sequence[str]) -> "Asked":
+        """Return what is asked of a table with these titles: each stands for itself where one names the set asked for.
+
+        Columns headed HRF beside others headed DRIVE are not DRIVE's because somebody said `--set drive`.
+        """
+        sets = {known_set(title) for title in titles if title}
+        return replace(self, data=None) if self.data in sets and len(sets) > 1 else self
 
     def set_of(self, title: str) -> str | None:
         """Return the counted data set behind rows, by request or by their heading, unless counts were given."""

@@ -44,6 +44,7 @@ def groups(table: ReadTable, place: str, asked: Asked) -> list[Group]:
     Means over classes are groups of their own.
     """
     headings = [column.group for column in table.columns]
+    asked = asked.under([*headings, *table.parts])
     asked.check([*headings, *(name for name, _ in table.rows), *table.parts])
     numbers = _numbers(table, asked)
     averaged, found = _has_means(table, asked), []
@@ -150,7 +151,8 @@ def _check_table(table: ReadTable, place: str, asked: Asked) -> tuple[list[Findi
         notes.append(f"{place}: each row is taken as scored on other images.")
     elif tested and len(parts) > 1:
         notes.append(f"{place}: taken as scored on other images each: {'; '.join(parts).strip('; ')}.")
-    known = dict.fromkeys(asked.set_of(group.title) for group in tested if group.truth)
+    under = asked.under([group.title for group in tested])
+    known = dict.fromkeys(under.set_of(group.title) for group in tested if group.truth)
     return findings, notes + [f"{KNOWN_SETS[name].title}: {KNOWN_SETS[name].source}." for name in known if name]
 
 
