@@ -384,11 +384,11 @@ def test_every_format_of_every_exhibit_of_every_suite_prints_and_writes_nothing(
 @pytest.mark.parametrize(
     ("id", "suite", "title"),
     [
-        ("paper2_figure5", "isic2018", "Eight systems on ISIC 2018"),
-        ("paper2_figure4", "ph2", "Eight systems trained on ISIC 2017 and tested on PH2"),
-        ("paper2_table3", "papers", "Ablation of TCNet's modules on DRIVE and CHASEDB"),
+        ("paper2_figure5", "isic2018", "Eight networks, on ISIC 2018"),
+        ("paper2_figure4", "ph2", "Eight systems, classical methods among them, on PH2, trained on ISIC 2017"),
+        ("paper2_table3", "papers", "Ablation of TCNet's modules, on DRIVE and CHASE_DB1"),
         ("paper1_table1", "camvid", "Attention U-Net and four classic networks, on CamVid"),
-        ("paper2_figure5", "isic2017_256", "Eight systems on ISIC 2018, on ISIC 2017 at 256x256"),
+        ("paper2_figure5", "isic2017_256", "Eight networks, on ISIC 2017 at 256x256"),
     ],
 )
 def test_a_title_names_its_data_once(id: str, suite: str, title: str, tmp_path: Path):

@@ -1,6 +1,5 @@
 """A comparison as strings in rows and columns, before any format: what every rendering of a table shows."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -200,17 +199,11 @@ def _verdicts(findings: tuple[Finding, ...]) -> str:
 
 
 def title_of(comparison: Comparison) -> str:
-    """Return the table's title with whose data stand behind it, unless it names them already."""
+    """Return the table's title with whose data stand behind it: a declared title names none."""
     stands = plan.stands(comparison.table, comparison.suite)
     names = [*dict.fromkeys(stand.name for stand in stands.values())]
-    title = comparison.table.title + (f" ({comparison.reading.name})" if comparison.reading else "")
-    named = all(_words(name) <= _words(comparison.table.title) for name in names)
-    return title if named else f"{title}, on {' and '.join(names)}"
-
-
-def _words(text: str) -> set[str]:
-    """The words of a title or a data set's name; CHASE_DB1 and CHASEDB are one."""
-    return {word.replace("_", "").replace("chasedb1", "chasedb") for word in re.findall(r"\w+", text.lower())}
+    reading = f" ({comparison.reading.name})" if comparison.reading else ""
+    return f"{comparison.table.title}{reading}, on {' and '.join(names)}"
 
 
 def above_of(comparison: Comparison) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ CLASSICAL = "A classical method: said to be trained on ISIC 2017, but it has no 
 
 FIGURE4 = Figure(
     id="paper2_figure4",
-    title="Eight systems trained on ISIC 2017 and tested on PH2",
+    title="Eight systems, classical methods among them",
     place='Figure 4, "The segmentation performance of each model on the PH2 test set"',
     kind="bars",
     recipe=RECIPE,
@@ -108,7 +108,7 @@ FIGURE4 = Figure(
 
 FIGURE5 = Figure(
     id="paper2_figure5",
-    title="Eight systems on ISIC 2018",
+    title="Eight networks",
     place='Figure 5, "Segmentation performance in the ISIC 2018 validation set"',
     kind="bars",
     recipe=RECIPE,

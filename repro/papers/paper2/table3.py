@@ -68,7 +68,7 @@ ORIGINAL_SIZE = Reading(
 
 TABLE3 = Table(
     id="paper2_table3",
-    title="Ablation of TCNet's modules on DRIVE and CHASEDB",
+    title="Ablation of TCNet's modules",
     place='Table 3, "Ablation research results in DRIVE and the CHASEDB data set"',
     recipe=RECIPE,
     columns=(*COLUMNS, *WHOLE_IMAGE, *LABELS_AT_INPUT_SIZE, *EXTRAS),
