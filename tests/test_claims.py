@@ -332,6 +332,16 @@ def test_the_share_of_background_is_counted_in_the_training_labels(background: i
     assert found.numbers == (f"{said}; more than 75 % is stated",)
 
 
+def test_a_floor_fitted_to_the_labels_counts_them_where_nothing_was_trained(folder: Folder):
+    run = run_of("paper2_figure1/position prior", "isic2017")
+    record = publish(folder, folder.tables.parent / "runs", run, matrix(0.6))
+    data = record.data | {"classes": ["background", "lesion"], "training": None}
+    data["lists"]["train"] |= {"label_pixels": [80, 20]}
+    record.path.write_text(json.dumps(data))
+    found = judged(folder, "paper2_background", "isic2017", PAPER2)
+    assert found.word == "supported" and found.numbers[0].startswith("80.0 % of the labelled pixels")
+
+
 def test_without_a_count_the_share_of_background_is_not_run(folder: Folder):
     assert judged(folder, "paper2_background", "isic2017", PAPER2).word == "not run"
 

@@ -153,6 +153,9 @@ def test_a_floor_is_evaluated_without_training(setting):
     folder = perform(make_run(network="position_prior", options={}, epochs=0), setting)
     data = json.loads((folder / "record.json").read_text())
     assert data["training"] is None
+    labels = open_lists(make_run(), setting.data)
+    counts = np.bincount(np.concatenate([labels.train_set.read_label(each).ravel() for each in labels.train]))
+    assert data["lists"]["train"]["label_pixels"] == counts[: len(data["classes"])].tolist()  # void is counted last
     assert set(data["scores"]) == {"last native whole"}
     assert data["scores"]["last native whole"]["pixel_accuracy"] > 0.5
     assert not (folder / "last.safetensors").exists()

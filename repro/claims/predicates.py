@@ -193,25 +193,30 @@ def background_above(predicate: BackgroundAbove, suite: Suite, folder: Folder) -
     A count, not an estimate: one record decides.
     """
     stand = suite.data[predicate.data]
-    record = _trained_on(stand.train, suite, folder)
+    record = _counted(stand.train, suite, folder)
     if record is None:
         return Outcome(missing=NOT_RUN)
-    counts, classes = record.data["training"]["label_pixels"], record.data["classes"]
+    counts, classes = _label_pixels(record), record.data["classes"]
     share = counts[classes.index(_BACKGROUND)] / sum(counts)
     images = record.data["lists"]["train"]["n"]
     said = f"{100 * share:.1f} % of the labelled pixels of {images} training images of {stand.name} are background"
     return Outcome(truth=share > predicate.share, numbers=(f"{said}; more than {100 * predicate.share:g} % is stated",))
 
 
-def _trained_on(data: str, suite: Suite, folder: Folder) -> Record | None:
-    """A record of the suite that was trained on a data set and counted its labels."""
+def _counted(data: str, suite: Suite, folder: Folder) -> Record | None:
+    """A record of the suite that counted a data set's training labels: of a trained run, or of one fitted to them."""
     there = records.ids(folder.records)
     for job in plan.plan(suite, seeds=suite.seeds):
-        if job.run.trained and job.run.train.data == data and job.run.id in there:
+        if job.run.train.data == data and job.run.id in there:
             for record in records.find(folder.records, job.run.id):
-                if record.data["training"].get("label_pixels") and _BACKGROUND in record.data["classes"]:
+                if _label_pixels(record) and _BACKGROUND in record.data["classes"]:
                     return record
     return None
+
+
+def _label_pixels(record: Record) -> list[int] | None:
+    training = record.data["training"] or record.data["lists"]["train"]
+    return training.get("label_pixels")
 
 
 def _row_findings(id: str, suite: Suite, folder: Folder) -> dict[str, Finding]:

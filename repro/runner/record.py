@@ -34,7 +34,7 @@ def make_record(
         "classes": list(names),
         "scores": records.scores_of(evidence, names),
         "lists": {
-            "train": _list(run.train, lists.train),
+            "train": _list(run.train, lists.train) | _fitted(network, lists),
             "selection": _list(Split(data=run.train.data, list=run.train.selection), lists.selection),
             "report": _list(run.test, lists.report) | _field_of_view(lists.test_set),
         },
@@ -70,6 +70,11 @@ def _list(split: Split, samples: Sequence) -> dict:
     if split.list != "train":
         described["images"] = [content_hash(sample.image) for sample in samples]
     return described
+
+
+def _fitted(network: nn.Module, lists: Lists) -> dict:
+    """The labels that a floor was fitted to, counted: a trained run's stand with its training."""
+    return {"label_pixels": label_counts(lists.train_set, lists.train).tolist()} if hasattr(network, "fit") else {}
 
 
 def _field_of_view(dataset) -> dict:
