@@ -185,6 +185,7 @@ def test_class_weights_are_computed_from_the_training_labels(setting):
     assert label_counts(lists.train_set, lists.train).tolist() == counts[:2].tolist()
     assert counts[0] > 0.75 * counts[:2].sum()
     assert make_run_loss(run, lists).class_weights.tolist() == [1, 3]
+    assert make_run_loss(run, lists, "meta").class_weights.device.type == "meta"  # not sent in every step
     with pytest.raises(ValueError, match="no class weights 'guessed'"):
         make_run_loss(make_run(class_weights="guessed"), lists)
 

@@ -6,6 +6,7 @@ import tiny
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from repro.training import Stream, batch_at, learning_rate, normalise, permutation, steps_per_epoch
 from repro.training.stream import seed_of
@@ -97,3 +98,19 @@ def test_images_are_normalised_by_imagenets_mean_and_deviation():
     image = torch.tensor([0, 128, 255], dtype=torch.uint8).view(1, 3, 1, 1)
     expected = [-0.485 / 0.229, (128 / 255 - 0.456) / 0.224, (1 - 0.406) / 0.225]
     assert normalise(image, torch.device("cpu")).flatten().tolist() == pytest.approx(expected)
+
+
+def test_nothing_but_the_images_goes_to_the_device_in_a_step():
+    shapes = []
+
+    class Sent(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, arguments=(), named=None):
+            if function is torch.ops.aten._to_copy.default and arguments[0].device.type == "cpu":
+                shapes.append(tuple(arguments[0].shape))
+            return function(*arguments, **(named or {}))
+
+    image, elsewhere = torch.zeros(2, 3, 4, 4, dtype=torch.uint8), torch.device("meta")
+    normalise(image, elsewhere)
+    with Sent():
+        assert normalise(image, elsewhere).device == elsewhere
+    assert shapes == [(2, 3, 4, 4)]

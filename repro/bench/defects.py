@@ -58,7 +58,7 @@ DEFECTS = (
            "(((1 - mean) * (count > 0))", "(((1 + mean) * (count > 0))",
            "tests/test_losses.py -k two_pixels"),
     Defect("images are not normalised", "repro/training/step.py",
-           "return (image - MEAN.to(device)) / STD.to(device)", "return image",
+           "return (image - mean) / deviation", "return image",
            "tests/test_training_stream.py -k normalised"),
     Defect("the flip turns the image only", "repro/data/transforms.py",
            "        return cv2.flip(img, 1)",

@@ -65,13 +65,13 @@ def needs_recomputation(run: Run) -> bool:
     return run.network in RECOMPUTED and pixels >= RECOMPUTED_FROM
 
 
-def make_run_loss(run: Run, lists: Lists) -> Loss:
-    """Return the run's loss; its class weights are computed from the training labels."""
+def make_run_loss(run: Run, lists: Lists, device: torch.device | str = "cpu") -> Loss:
+    """Return the run's loss; its class weights, on `device`, are computed from the training labels."""
     weights = None
     if run.recipe.class_weights:
         if run.recipe.class_weights not in CLASS_WEIGHTS:
             raise ValueError(f"there are no class weights {run.recipe.class_weights!r}: {', '.join(CLASS_WEIGHTS)}")
-        weights = CLASS_WEIGHTS[run.recipe.class_weights](label_counts(lists.train_set, lists.train))
+        weights = CLASS_WEIGHTS[run.recipe.class_weights](label_counts(lists.train_set, lists.train)).to(device)
     return make_loss(run.recipe.loss, alpha=run.recipe.alpha, class_weights=weights)
 
 
@@ -80,7 +80,7 @@ def make_trainer(
 ) -> Trainer:
     """Return the trainer of a run, ready to go on from its folder's newest checkpoint."""
     recipe, device = run.recipe, setting.device
-    loss = make_run_loss(run, lists)
+    loss = make_run_loss(run, lists, device)
     kept = KEPT_BYTES // max(setting.workers, 1)  # each process decodes for itself
     train = lists.train_set, lists.train
     samples = TrainingSamples(

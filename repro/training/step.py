@@ -1,5 +1,6 @@
 """What a step needs besides the network: normalised images, the optimiser, averaged weights."""
 
+import functools
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,15 @@ AUTOCAST = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 def normalise(image: torch.Tensor, device: torch.device) -> torch.Tensor:
     """Return (N, 3, H, W) uint8 images as float32 on `device`, with ImageNet's mean and deviation taken off."""
     image = image.to(device, non_blocking=True).float()
-    return (image - MEAN.to(device)) / STD.to(device)
+    mean, deviation = _scale(device)
+    return (image - mean) / deviation
+
+
+@functools.cache
+def _scale(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and deviation on a device, sent once: a copy from ordinary memory waits for all that a GPU has to do."""
+    with torch.inference_mode(False):  # training uses what an evaluation may have sent
+        return MEAN.to(device), STD.to(device)
 
 
 def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
