@@ -2,6 +2,8 @@
 
 import io
 import itertools
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,55 @@ def test_the_time_of_a_step_of_few_images_is_scaled_to_the_whole_batch(monkeypat
     assert measure(job.run, 19, setting, steps=1).seconds_per_step == 1
     assert measure(job.run, 19, setting, steps=1, images=2).seconds_per_step == 2
     assert measure(job.run, 19, setting, steps=1, images=9).seconds_per_step == 1  # never more than the batch
+
+
+CPU = Setting(None, (), torch.device("cpu"))
+
+
+def test_a_measured_step_is_that_of_a_training_with_its_auxiliary_outputs(monkeypatch):
+    (job, *_) = plan.plan(plan.suite("demo"), only="paper1_table1/FCN")
+    real, seen = estimating.make_loss, []
+
+    def make(*given, **named):
+        loss = real(*given, **named)
+
+        class Counted:
+            totals = loss.totals
+
+            def __call__(self, logits, *rest):
+                seen.append(logits.requires_grad)
+                return loss(logits, *rest)
+
+        return Counted()
+
+    monkeypatch.setattr(estimating, "make_loss", make)
+    measure(job.run, 19, CPU, steps=1, images=2)
+    assert seen == [True, True] and len(job.run.recipe.auxiliary_weights) == 1
+
+
+def test_what_cublas_reads_once_is_set_before_the_first_measured_step(monkeypatch):
+    name, value = estimating.WORKSPACE
+    monkeypatch.setenv(name, "")  # so that it is as before afterwards
+    monkeypatch.delenv(name)
+    (job, *_) = plan.plan(plan.suite("demo"), only="paper1_table1/U-Net")
+    monkeypatch.setattr(estimating, "build", lambda *_, **__: 1 / 0)  # nothing has reached a card yet
+    with pytest.raises(ZeroDivisionError):
+        measure(job.run, 19, replace(CPU, deterministic=True))
+    assert os.environ[name] == value
+
+
+def test_a_step_that_does_not_fit_into_memory_is_said_before_anything_is_begun(monkeypatch):
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    class Lists:
+        class train_set:
+            class_names = ("a", "b")
+
+    monkeypatch.setattr(estimating, "measure", full)
+    monkeypatch.setattr(estimating, "open_lists", lambda run, data: Lists)
+    with pytest.raises(ValueError, match=r"out of memory on cpu with a batch of 4 .* give --micro-batch auto"):
+        estimating.estimate(plan.plan(plan.suite("demo"), only="paper1_table1/U-Net"), CPU)
 
 
 def test_a_finished_run_keeps_two_sets_of_weights_and_a_training_one_three_checkpoints():

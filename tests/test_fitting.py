@@ -72,6 +72,13 @@ def test_a_probe_that_runs_out_of_memory_ends_its_process_with_a_code_of_its_own
     assert end.value.code == NO_ROOM
 
 
+def test_two_steps_are_tried_however_slow_as_the_second_holds_the_optimisers_moments():
+    asked = {}
+    setting = Setting(None, (), torch.device("cpu"))
+    fitting._step(JOBS[0].run, 2, setting, None, step=lambda *_, **how: asked.update(how))
+    assert asked["steps"] == 2 and asked["at_most"] > 3600
+
+
 def test_the_micro_batch_is_in_the_suites_name_and_in_every_id():
     small = plan.suite("demo-m1")
     assert small.name == "demo-m1" and small.seeds == DEMO.seeds

@@ -1,5 +1,6 @@
 """What a run will take here: measured on a few steps of made-up images."""
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,13 +13,22 @@ from repro import machine, plan
 from repro.compare import home_of
 from repro.dry_run import disk_of
 from repro.losses import make_loss
+from repro.models.checkpointing import checkpoint_blocks
 from repro.networks import build
 from repro.papers.spec import Suite
 from repro.plan import Job, Run
 from repro.progress import duration
-from repro.runner import Setting, open_lists
+from repro.runner import Setting, needs_recomputation, open_lists
 from repro.suite import short
-from repro.training import AUTOCAST, make_optimiser, normalise, steps_per_epoch
+from repro.training import (
+    AUTOCAST,
+    WORKSPACE,
+    copy_weights,
+    explained,
+    make_optimiser,
+    normalise,
+    steps_per_epoch,
+)
 
 CHECKPOINT_BYTES = 3 * 4 * 4  # a parameter: weights, selected ones, two moments; two generations and one being written
 FEW = 2  # images: batch-norm over the one pixel of a small map needs two
@@ -39,17 +49,22 @@ def measure(
 ) -> Speed:
     """Return the speed of a run's training steps here: the median of `steps`, or of what fits `at_most` seconds.
 
-    With `images` steps of so few images are measured, and their time and memory scaled to the whole batch.
+    With `images` steps of so few images are measured, and their time and memory scaled to the whole batch. Steps are
+    those of a training: its outputs and losses, its recomputed blocks, and the selected weights kept beside.
     """
     recipe = run.recipe
     images = min(images or recipe.batch, recipe.batch)
     whole = recipe.batch / images
     size = recipe.crop or recipe.size or (360, 480)
+    if setting.deterministic:
+        os.environ.setdefault(*WORKSPACE)  # cuBLAS looks once, at a process's first product: here
     machine.forget_peak_memory(setting.device)
     before = machine.peak_memory_bytes(setting.device)
-    network = (
-        build(run.network, classes=classes, **run.options).to(setting.device).to(memory_format=torch.channels_last)
-    )
+    network = build(run.network, classes=classes, **run.options)
+    if setting.device.type == "cuda" and needs_recomputation(run):
+        checkpoint_blocks(network)
+    network = network.to(setting.device).to(memory_format=torch.channels_last)
+    selected = copy_weights(network.state_dict())
     optimiser, loss = make_optimiser(network, recipe), make_loss(recipe.loss, alpha=recipe.alpha)
     sizes = [images] if whole > 1 else [len(part) for part in setting.processes.slices(images, recipe.micro_batch)]
     if setting.processes.size > 1:
@@ -61,10 +76,12 @@ def measure(
     while len(times) < steps and (not times or time.monotonic() - began < at_most):
         start = time.monotonic()
         for part, target in zip(image.split(sizes), label.split(sizes)):
+            seen = normalise(part, setting.device).to(memory_format=torch.channels_last)
             with torch.autocast(setting.device.type, dtype=dtype, enabled=dtype is not None):
-                outputs = network(normalise(part, setting.device))
-            logits = outputs[0] if isinstance(outputs, tuple) else outputs
-            loss(logits, target, loss.totals(target)).backward()
+                outputs = network(seen)
+            outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+            totals, weights = loss.totals(target), (1.0, *recipe.auxiliary_weights)
+            sum(weight * loss(each, target, totals) for weight, each in zip(weights, outputs)).backward()
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         if setting.device.type == "cuda":
@@ -72,7 +89,8 @@ def measure(
         times.append(time.monotonic() - start)
     settled = sorted(times[1:] or times)
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    kept = before + 4 * 4 * parameters  # weights, gradients and two moments, whatever the batch is
+    del selected  # till here, as in a training
+    kept = before + 5 * 4 * parameters  # weights, selected ones, gradients and two moments, whatever the batch is
     held = machine.peak_memory_bytes(setting.device)
     memory = held if whole == 1 else int(kept + max(held - kept, 0) * whole)
     return Speed(settled[len(settled) // 2] * whole, memory, parameters)
@@ -114,6 +132,9 @@ def estimate(due: Sequence[Job], setting: Setting, *, first_only: bool = False, 
     Each distinct network and shape is measured by ten steps, or by what fits ten seconds; with `first_only` the first
     network alone, scaled by operations no further than steps. On a CPU a whole batch may take minutes, and time goes by
     the image: there the steps are of `FEW` images, by the threads that each of `at_once` runs will have.
+
+    Raises:
+        repro.training.Failed: a step does not fit into memory; says at which batch and crop, and what to do.
     """
     few = FEW if setting.device.type == "cpu" else None
     free = torch.cuda.mem_get_info(setting.device)[0] if setting.device.type == "cuda" else 0
@@ -127,13 +148,15 @@ def estimate(due: Sequence[Job], setting: Setting, *, first_only: bool = False, 
         recipe = job.run.recipe
         key = (job.run.network, str(job.run.options), recipe.size, recipe.crop, recipe.batch, recipe.precision)
         if key not in speeds and not (first_only and speeds):
-            with _threads_of_one(at_once, setting.device):
+            with _threads_of_one(at_once, setting.device), explained(recipe, setting.device):
                 speeds[key] = measure(job.run, len(lists.train_set.class_names), setting, images=few)
         speed = speeds.get(key) or next(iter(speeds.values()))
         steps = recipe.epochs * steps_per_epoch(len(lists.train), recipe.batch)
         selecting = recipe.epochs * len(lists.selection) / recipe.batch / 3
         seconds[job.run.id] = speed.seconds_per_step * (steps + selecting + len(lists.report) * 2 / recipe.batch / 3)
         disk += disk_of(speed.parameters) / 2**30
+    if setting.device.type == "cuda":
+        torch.cuda.empty_cache()  # lanes are processes of their own, and lack what this one keeps of a card
     need = max((speed.peak_memory_bytes for speed in speeds.values()), default=0)
     largest = max((speed.parameters for speed in speeds.values()), default=0)
     checkpoint = CHECKPOINT_BYTES * largest / 2**30

@@ -1,6 +1,7 @@
 """The largest micro-batch that fits into memory: found before the first step, remembered, never changed later."""
 
 import json
+import math
 import multiprocessing
 import resource
 import sys
@@ -74,7 +75,7 @@ def _of_run(run: Run, setting: Setting, probe: Callable) -> int:
 def fits_here(run: Run, classes: int, setting: Setting, micro: int) -> bool:
     """Whether a training step in micro-batches of `micro` fits into the memory that is free now.
 
-    It is taken in a process of its own: what it leaves behind, or the system's killer, touches nothing here. On a CPU
+    It is tried in a process of its own: what it leaves behind, or the system's killer, touches nothing here. On a CPU
     that process may have what is available and no more, since Linux promises memory that it does not have.
 
     Raises:
@@ -92,12 +93,15 @@ def fits_here(run: Run, classes: int, setting: Setting, micro: int) -> bool:
 
 
 def _step(run: Run, classes: int, setting: Setting, free: int | None, step: Callable = measure) -> None:
-    """One step, in at most `free` bytes; ends the process with `NO_ROOM` where that is too little."""
+    """Two steps, in at most `free` bytes; ends the process with `NO_ROOM` where that is too little.
+
+    Two, since the optimiser's moments are made at the end of the first: only the second has them all the while.
+    """
     if free is not None:
         limit = psutil.Process().memory_info().data + free
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     try:
-        step(run, classes, setting, steps=1)
+        step(run, classes, setting, steps=2, at_most=math.inf)
     except (RuntimeError, MemoryError) as error:
         if is_out_of_memory(error):
             sys.exit(NO_ROOM)
