@@ -114,6 +114,8 @@ def ours_step(
         network=network, loss=make_loss(recipe.loss, alpha=recipe.alpha), samples=_Many(), select=lambda _: (0.0, 0.0),
         recipe=recipe, seed=0, folder=folder, device=device, identity={},
     )  # fmt: skip
+    if device.type == "cuda":
+        image, label = image.pin_memory(), label.pin_memory()  # as the loader of a training hands them over
 
     def step(_: int) -> torch.Tensor:
         before = trainer.loss_sum.clone()
