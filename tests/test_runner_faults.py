@@ -14,7 +14,7 @@ import torch
 
 from repro.data import DATASETS
 from repro.plan import Run, Split
-from repro.runner import Setting, is_exact, locked, perform
+from repro.runner import Setting, is_exact, locked, perform, prepare_torch
 from repro.training import Events
 
 PERFORM = sys.modules["repro.runner.perform"]  # the package's name of it is the function
@@ -71,6 +71,12 @@ def test_on_a_gpu_a_record_is_exact_only_where_that_was_asked_for(setting):
     assert is_exact(setting)
     assert not is_exact(replace(setting, device=Device()))
     assert is_exact(replace(setting, device=Device(), deterministic=True))
+
+
+def test_a_run_in_float32_is_not_rounded_to_less_by_a_card(setting, monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    prepare_torch(setting)
+    assert not torch.backends.cudnn.allow_tf32
 
 
 def test_a_forked_loader_process_does_not_hold_the_lock_of_its_killed_parent(tmp_path):

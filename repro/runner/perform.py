@@ -193,6 +193,7 @@ def prepare_torch(setting: Setting) -> None:
         torch.use_deterministic_algorithms(strict)
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = setting.deterministic
+    torch.backends.cudnn.allow_tf32 = False  # a recipe that says float32 means it; torch would round to 10 bits
     forget_peak_memory(setting.device)
 
 
