@@ -12,7 +12,7 @@ from torch import nn
 
 from repro import checkpoint
 from repro.losses import Loss
-from repro.training import Events, Interrupted, NonFinite, batch_at, learning_rate, read_log
+from repro.training import Events, Interrupted, NonFinite, Trainer, batch_at, learning_rate, read_log
 
 STEPS = 24  # 8 epochs of ceil(10 / 4) = 3 steps
 
@@ -343,3 +343,64 @@ def test_the_log_is_json_a_line_with_the_seconds_of_all_sessions(tmp_path):
     assert [point["step"] for point in points] == [3, 6, 9, 12, 15, 18, 20, 21, 24]
     seconds = [point["seconds"] for point in points]
     assert seconds == sorted(seconds)
+
+
+def test_in_float16_a_resumed_training_has_the_bits_of_one_that_was_not_stopped(tmp_path):
+    for name in ("whole", "stopped"):
+        (tmp_path / name).mkdir()
+    whole = tiny.trainer(tmp_path / "whole", precision="float16")
+    expected = outcome(whole, whole.train())
+    with pytest.raises(Interrupted):
+        tiny.trainer(tmp_path / "stopped", precision="float16", events=stopping_at(7)).train()
+    again = tiny.trainer(tmp_path / "stopped", of=tiny.network(), precision="float16")
+    assert_equal_bits(outcome(again, again.train()), expected)
+
+
+class NoGradient(nn.Module):
+    """The tiny network, whose gradient is NaN at every step but whose loss is not."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = tiny.network()
+
+    def forward(self, image):
+        logits = self.inner(image)
+        if self.training:
+            logits.register_hook(lambda gradient: gradient * float("nan"))
+        return logits
+
+
+def test_in_float16_gradients_that_no_scale_makes_finite_stop_the_training(tmp_path):
+    for name in ("one", "all"):
+        (tmp_path / name).mkdir()
+    one = tiny.trainer(tmp_path / "one", of=tiny.Failing(5, "gradient"), precision="float16")
+    assert one.train().progress.finished == "all epochs"  # the scale is halved and found again: float16's ordinary way
+    with pytest.raises(NonFinite, match="not finite in float16, however small the loss is scaled"):
+        tiny.trainer(tmp_path / "all", of=NoGradient(), precision="float16").train()
+
+
+WITHOUT_CARD = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU that torch can use")
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("where", ["cpu", pytest.param("cuda", marks=WITHOUT_CARD)])
+def test_a_step_waits_for_nothing_that_a_card_has_to_do(tmp_path, where, precision):
+    device = torch.device(where)
+    loss = Loss(0.5, 0.5, torch.tensor([1.0, 2.0, 3.0], device=device))
+    trainer = Trainer(
+        tiny.network().to(device), loss, tiny.Noise(), lambda _: (0.0, 0.0), seed=0, folder=tmp_path, device=device,
+        recipe=tiny.recipe(precision=precision, averaging=0.9, micro_batch=2), identity={}, skip_nonfinite=1,
+    )  # fmt: skip
+    image, label = (torch.stack(each) for each in zip(*(tiny.pair([0, number]) for number in range(4))))
+    if where == "cuda":
+        image, label = image.pin_memory(), label.pin_memory()
+    trainer._step(image, label)  # what is made once may wait
+    if where == "cuda":
+        torch.cuda.set_sync_debug_mode("error")
+    try:
+        for _ in range(3):
+            trainer._step(image, label)
+    finally:
+        if where == "cuda":
+            torch.cuda.set_sync_debug_mode("default")
+    assert trainer.loss_sum.isfinite() and int(trainer.bad) == 0

@@ -221,6 +221,7 @@ class Trainer:
         found = [step for step in self.bad_steps.tolist() if step >= 0]
         if len(found) <= self.skip_nonfinite:
             self.progress.skipped = found
+            self._raise_if_overflowing()
             return
         step = found[-1]
         pairs = batch_at(step, n=len(self.samples), batch=self.recipe.batch, seed=self.seed)
@@ -231,6 +232,15 @@ class Trainer:
             f"updated from there on, and {self.folder} holds the last checkpoint. Lower the learning rate, use "
             "float32, or leave out a few such steps with --skip-nonfinite N."
         )
+
+    def _raise_if_overflowing(self) -> None:
+        """Stop where float16's gradients are not finite whatever the scale: each step is left out, and none learns."""
+        if self.scaler.is_enabled() and self.scaler.get_scale() < 0.5**self.skip_nonfinite:  # a skipped step halves it
+            raise NonFinite(
+                f"the gradients of step {self.progress.step - 1} and of those before it are not finite in float16, "
+                f"however small the loss is scaled, and nothing is learned; {self.folder} holds the last checkpoint. "
+                "Lower the learning rate, or use bfloat16 or float32."
+            )
 
     def _select(self, epoch: int) -> dict:
         """The selection list's loss and score, and what follows: the selected weights, the early stop, the end."""
