@@ -206,13 +206,14 @@ def run_of(network: str, paper: str, recipe: Recipe, seed: int) -> Run:
 
 def train(run: Run, folder: Path, options, dataset) -> tuple[int, list[str] | None]:
     """Train and score a run unless it is done; return the exit code and its line of the table."""
-    from repro.jobs.one import one_by_one  # torch takes seconds to import
+    from repro.jobs.handout import LOADERS  # torch takes seconds to import
+    from repro.jobs.one import one_by_one
     from repro.machine import pick_device
     from repro.progress import Watch, make_console
     from repro.runner import Setting
 
     device, stop = pick_device(options.device), Stop()
-    workers = 8 if device.type == "cuda" else 0
+    workers = min(LOADERS, os.cpu_count() or 1) if device.type == "cuda" else 0
     setting = Setting(folder, (f"own={dataset.root}",), device, workers, cache=not options.no_cache)
     stop.listen()
     job = Job(run, (f"own/{run.network}",))
