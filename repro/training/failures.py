@@ -36,8 +36,11 @@ def explained(recipe: Recipe, device: torch.device) -> Iterator[None]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out: torch's on a GPU, its allocator's on a CPU, Python's, C++'s."""
-    words = ("can't allocate memory", "cannot allocate memory", "std::bad_alloc", "out of memory")
+    """Whether an error says that memory ran out: torch's on a GPU or its libraries', on a CPU torch's, Python's, C++'s.
+
+    cuBLAS, cuDNN and cuFFT have memory of their own: CUBLAS_STATUS_ALLOC_FAILED and the like.
+    """
+    words = ("can't allocate memory", "cannot allocate memory", "std::bad_alloc", "out of memory", "_alloc_failed")
     found = isinstance(error, (torch.OutOfMemoryError, MemoryError))
     return found or (isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words))
 
