@@ -40,7 +40,7 @@ NETWORKS: dict[str, str] = {
 
 # Networks that train at a batch of 16 at 512x1024 in 22 GB only if their blocks are computed twice, which changes no
 # number: without it 22.4 (fcn) to 35.9 GB (oktay_attention_unet). `python -m repro.bench memory` has all of them.
-RECOMPUTED = ("fcn", "fcn8s", "oktay_attention_unet", "pspnet", "segnet", "unet", "unetplusplus")
+RECOMPUTED = ("fcn", "oktay_attention_unet", "pspnet", "segnet", "unet", "unetplusplus")
 RECOMPUTED_FROM = 4_000_000  # pixels of a micro-batch: 15 at 448x448 are 3 million and fit as they are
 
 

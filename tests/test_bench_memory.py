@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from repro.bench.live_bytes import step_bytes
-from repro.bench.memory import computed, limit, measure
+from repro.bench.memory import LIMITS, computed, limit, measure
 from repro.bench.systems import systems
 from repro.networks import RECOMPUTED, RECOMPUTED_FROM
 
@@ -51,3 +51,11 @@ def test_the_rows_that_recompute_are_those_that_the_list_names():
     pixels = {each.run.network: each.run.recipe.batch * each.size[0] * each.size[1] for each in wanted}
     large = {network for network in pixels if pixels[network] >= RECOMPUTED_FROM}
     assert large - set(RECOMPUTED) == {"attention_unet", "deeplabv3plus"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RECOMPUTED)
+def test_no_network_is_computed_twice_that_fits_as_it_is(name):
+    system = next(each for each in systems() if each.run.network == name)
+    assert system.run.recipe.batch * system.size[0] * system.size[1] >= RECOMPUTED_FROM
+    assert computed(system, recompute=False)[1] >= LIMITS["paper1_table1"]
