@@ -68,7 +68,7 @@ class UNet3Plus(nn.Module):
             maps.append(block(F.max_pool2d(maps[-1], 2) if level else image))
         present = self.presence(maps[-1]) if self.presence is not None else None
         for level in (3, 2, 1, 0):  # from here on maps[level] is the decoder's, the deepest being shared by both
-            maps[level] = self.decoder[level](maps)
+            maps[level] = self.decoder[level]([*maps])  # a list of its own: recomputed blocks look again
         outputs = [self.head(maps[0])]
         if self.training:
             outputs += [head(side) for head, side in zip(self.side_heads, maps[1:], strict=False)]

@@ -44,5 +44,5 @@ def _precision(image: torch.Tensor, weight: torch.Tensor) -> torch.dtype:
 
 def _full_precision():
     """Return a context in which cuDNN neither rounds float32 to TF32 nor chooses a kernel by timing."""
-    deterministic = torch.backends.cudnn.deterministic
-    return torch.backends.cudnn.flags(benchmark=False, deterministic=deterministic, allow_tf32=False)
+    now = {"enabled": torch.backends.cudnn.enabled, "deterministic": torch.backends.cudnn.deterministic}
+    return torch.backends.cudnn.flags(benchmark=False, allow_tf32=False, **now)  # not said, cuDNN would be off
