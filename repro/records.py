@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+import lzma
 import re
 import zipfile
 import zlib
@@ -23,7 +24,7 @@ CURVE = ("step", "epoch", "learning_rate", "train_loss", "selection_loss", "sele
 _NAME = re.compile(r"([0-9a-f]{12})@([A-Za-z0-9._-]{1,80})\.json")
 _UNREADABLE = (  # what numpy and zipfile raise for bytes that are no archive of arrays
     *(OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, SyntaxError),
-    *(NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error),
+    *(NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
 )
 _KEPT = 6  # digits of a curve's numbers: enough to draw, few enough to publish
 
@@ -160,8 +161,13 @@ def ids(folder: Path) -> set[str]:
 
 
 def evidence_bytes(evidence: dict[str, Evidence]) -> bytes:
-    """Return the `.npz` of an evaluation's counts: no pickle, no dates, the same bytes for the same counts."""
+    """Return the `.npz` of an evaluation's counts: no pickle, no dates, the same bytes for the same counts.
+
+    It holds `images`, `units`, and the counts stacked by shape: `counts 0` (k, ...) and their `names 0` (k,), such as
+    "last native whole/labelled". Evaluations repeat each other, so a stack takes a third of what its parts would.
+    """
     arrays: dict[str, np.ndarray] = {}
+    counts: dict[tuple[int, ...], dict[str, np.ndarray]] = {}
     for name, each in evidence.items():
         for field in dataclasses.fields(each):
             value = getattr(each, field.name)
@@ -170,14 +176,17 @@ def evidence_bytes(evidence: dict[str, Evidence]) -> bytes:
             if field.name in ("images", "units"):  # the same for every evaluation of a run
                 arrays[field.name] = np.asarray(value, dtype=np.str_)
             else:
-                arrays[f"{name}/{field.name}"] = _smallest(value)
+                counts.setdefault(value.shape, {})[f"{name}/{field.name}"] = value
+    for number, (_, stack) in enumerate(sorted(counts.items())):
+        arrays[f"names {number}"] = np.asarray(sorted(stack), dtype=np.str_)
+        arrays[f"counts {number}"] = _smallest(np.stack([stack[name] for name in sorted(stack)]))
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name in sorted(arrays):
             inner = io.BytesIO()
             np.lib.format.write_array(inner, arrays[name], allow_pickle=False)
             entry = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
-            archive.writestr(entry, inner.getvalue(), zipfile.ZIP_DEFLATED)
+            archive.writestr(entry, inner.getvalue(), zipfile.ZIP_LZMA)
     return buffer.getvalue()
 
 
@@ -187,7 +196,7 @@ def _smallest(counts: np.ndarray) -> np.ndarray:
 
 
 def read_evidence(path: Path) -> dict[str, Evidence]:
-    """Return the counts of a file that `evidence_bytes` made.
+    """Return the counts of a file that `evidence_bytes` made, by the names of the evaluations.
 
     Raises:
         ValueError: damaged, or counts that contradict each other.
@@ -197,17 +206,25 @@ def read_evidence(path: Path) -> dict[str, Evidence]:
             arrays = {name: archive[name] for name in archive.files}
     except _UNREADABLE as error:
         raise ValueError(f"{path}: not a file of evidence ({error}); restore it from git") from None
-    shared = {name: arrays.pop(name) for name in ("images", "units") if name in arrays}
-    grouped: dict[str, dict] = {}
-    for name, array in arrays.items():
-        evaluation, _, field = name.rpartition("/")
-        grouped.setdefault(evaluation, {})[field] = array
+    shared = {name: arrays[name] for name in ("images", "units") if name in arrays}
+    stacks = [name.removeprefix("names ") for name in arrays if name.startswith("names ")]
+    known = {*shared, *(f"{kind} {number}" for kind in ("names", "counts") for number in stacks)}
     try:
-        as_counts = {name: {field: a.astype(np.int64) for field, a in each.items()} for name, each in grouped.items()}
-        if not as_counts:
+        if other := sorted(arrays.keys() - known):
+            raise ValueError(f"{', '.join(other)}: part of no count")
+        counts = {
+            str(name): each.astype(np.int64)
+            for number in stacks
+            for name, each in zip(arrays[f"names {number}"], arrays[f"counts {number}"], strict=True)
+        }
+        if not counts:
             raise ValueError("no evaluation is in it")
-        return {name: Evidence(**shared, **fields) for name, fields in as_counts.items()}
-    except (TypeError, ValueError, IndexError) as error:
+        grouped: dict[str, dict[str, np.ndarray]] = {}
+        for name in sorted(counts):
+            evaluation, _, field = name.rpartition("/")
+            grouped.setdefault(evaluation, {})[field] = counts[name]
+        return {name: Evidence(**shared, **fields) for name, fields in grouped.items()}
+    except (TypeError, ValueError, IndexError, KeyError) as error:
         raise ValueError(f"{path}: counts are missing or wrong ({error}); restore it from git") from None
 
 

@@ -254,7 +254,7 @@ def test_an_array_that_is_no_count_is_found(packed: Path):
     name = first(packed, ".npz")
     arrays = io.BytesIO(members(packed)[name])
     with zipfile.ZipFile(arrays, "a") as archive, zipfile.ZipFile(io.BytesIO(members(packed)[name])) as whole:
-        archive.writestr("last native whole/pixels.npy", whole.read("last native whole/confusion.npy"))
+        archive.writestr("pixels.npy", whole.read("counts 0.npy"))
     faults = bundle.judge(with_changes(packed, {name: arrays.getvalue()})).faults
     assert any("counts are missing or wrong" in each and "pixels" in each for each in faults), faults
 

@@ -140,27 +140,45 @@ def test_evidence_that_holds_a_pickle_is_refused_and_nothing_in_it_runs(tmp_path
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize("damage", ["empty", "text", "cut", "other file", "missing count", "impossible count"])
+def saved(arrays: dict) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+COUNTS_DAMAGED = ["missing count", "missing name", "missing stack", "impossible count"]
+
+
+@pytest.mark.parametrize("damage", ["empty", "text", "cut", "other file", *COUNTS_DAMAGED])
 def test_damaged_evidence_is_one_sentence_that_names_the_file(damage: str, tmp_path: Path):
     whole = two_class_evidence()
     data = records.evidence_bytes({"last native whole": whole})
     single = io.BytesIO()
     np.save(single, np.arange(3))
-    with_less = io.BytesIO()
-    np.savez(with_less, images=whole.images, units=whole.units, **{"last native whole/confusion": whole.confusion})
-    shared = ("images", "units")
-    counts = {f"last native whole/{name}": value for name, value in vars(whole).items() if name not in shared}
-    counts["last native whole/intersection"] = whole.intersection + 1
-    impossible = io.BytesIO()
-    np.savez(impossible, images=whole.images, units=whole.units, **counts)
+    with np.load(io.BytesIO(data)) as archive:
+        arrays = dict(archive)
+    number = next(name[-1] for name, each in arrays.items() if "last native whole/intersection" in each.tolist())
+    names, counts = f"names {number}", f"counts {number}"
+    more = arrays[counts] + (arrays[names] == "last native whole/intersection")[:, None, None].astype(np.uint8)
     damaged = {
         "empty": b"", "text": b"{}", "cut": data[: len(data) // 2], "other file": single.getvalue(),
-        "missing count": with_less.getvalue(), "impossible count": impossible.getvalue(),
+        "missing count": saved(arrays | {names: arrays[names][1:], counts: arrays[counts][1:]}),
+        "missing name": saved(arrays | {names: arrays[names][1:]}),
+        "missing stack": saved({name: each for name, each in arrays.items() if name != counts}),
+        "impossible count": saved(arrays | {counts: more}),
     }[damage]  # fmt: skip
     path = tmp_path / "evidence.npz"
     path.write_bytes(damaged)
     with pytest.raises(ValueError, match=r"evidence\.npz: .*restore it from git"):
         records.read_evidence(path)
+
+
+def test_what_evaluations_share_is_kept_once(tmp_path: Path):
+    rng = np.random.default_rng(0)
+    labels = [rng.multinomial(4000, np.ones(9) / 9).reshape(3, 3).tolist() for _ in range(200)]
+    each = evidence(*labels, units=[str(number) for number in range(200)])
+    once, twice = (len(records.evidence_bytes(dict.fromkeys(names, each))) for names in (("a",), ("a", "b", "c", "d")))
+    assert twice < 1.2 * once
 
 
 def test_whatever_byte_of_the_evidence_flips_it_is_read_right_or_refused(tmp_path: Path):
