@@ -50,12 +50,14 @@ def _measured(suite: Suite, root: Path) -> Iterator[str]:
     if not runs:
         return
     kinds = ", ".join(sorted({record.kind for record in runs}))
-    yield from (f"## Measured: {markdown.text(suite.title)}", "")
-    yield from (f"{len(runs)} runs on {kinds}. Verdicts of the printed numbers: {_verdicts(suite, root)}.", "")
+    reduced = f" (reduced: `{suite.name}`)" if plan.is_reduced(suite) else ""
+    yield from (f"## Measured: {markdown.text(suite.title)}{reduced}", "")
+    count = f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}"
+    yield from (f"{count} on {kinds}. Verdicts of the printed numbers: {_verdicts(suite, root)}.", "")
     views_there = sorted(path.stem for path in folder.tables.glob("*.md"))
     yield from (", ".join(f"[{name}](../{folder.tables.relative_to(root)}/{name}.md)" for name in views_there), "")
     if plan.is_reduced(suite):
-        yield from (f"A reduced suite (`{suite.name}`): it shows that the path works, and judges nothing.", "")
+        yield from ("Fewer epochs or images than declared: it shows that the path works, and judges nothing.", "")
         return
     yield from _floors(suite, folder)
     for paper in PAPERS:
@@ -65,22 +67,22 @@ def _measured(suite: Suite, root: Path) -> Iterator[str]:
 
 
 def _floors(suite: Suite, folder: records.Folder) -> Iterator[str]:
-    """What the floors come to on the papers' own data, where one more observer or no network at all scores so much."""
+    """What the systems score that are not trained: floors, one more observer, classical methods."""
     found = []
     for exhibit in plan.exhibits().values():
         if isinstance(exhibit, FactTable) or not plan.stands(exhibit, suite):
             continue
         compared = compare(exhibit, suite, folder, columns=plan.headline_columns(exhibit))
         for row in compared.rows:
-            measured = [each for each in row if each.row.untrained and each.row.extra and each.mean is not None]
-            if measured and all(each.stand.own for each in measured):
+            measured = [each for each in row if each.row.untrained and each.mean is not None]
+            if measured:
                 scores = (
                     f"{each.column.name} {number(each.mean, each.column, digits_of(exhibit, each.column))}"
                     for each in measured
                 )
                 found.append(f"- {row[0].row.name} ({exhibit.id}): {', '.join(scores)}")
     if found:
-        yield from ("No network, but what one has to exceed:", "", *found, "")
+        yield from ("Without training, and whole, what a network has to exceed:", "", *found, "")
 
 
 def _verdicts(suite: Suite, root: Path) -> str:

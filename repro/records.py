@@ -26,6 +26,10 @@ _UNREADABLE = (  # what numpy and zipfile raise for bytes that are no archive of
     *(OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, SyntaxError),
     *(NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
 )
+_BREAK = re.compile(r"\n\s+")
+_LIST = re.compile(r"\[\n\s+([^\[\]{}]*?)\n\s+\]")
+_OBJECT = re.compile(r"\{\n\s+([^{}]*?)\n\s+\}")
+_LINE = 240  # letters of an object on one line, at most: a traced block, a list's description
 _KEPT = 6  # digits of a curve's numbers: enough to draw, few enough to publish
 
 
@@ -253,8 +257,16 @@ def _short(value: float) -> float | str:
 
 
 def record_bytes(data: dict) -> bytes:
-    """Return the `.json` of a record: sorted, indented, floats exact."""
-    return (json.dumps(data, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n").encode()
+    """Return the `.json` of a record: sorted, indented, floats exact; a plain list or a short object takes one line."""
+    text = json.dumps(data, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    text = _LIST.sub(_on_one_line, text)
+    return (_OBJECT.sub(_on_one_line, text) + "\n").encode()
+
+
+def _on_one_line(found: re.Match) -> str:
+    """What was matched without its line breaks, which JSON has between its parts alone; a long object as it is."""
+    line = found[0][0] + _BREAK.sub(" ", found[1]) + found[0][-1]
+    return found[0] if line[0] == "{" and len(line) > _LINE else line
 
 
 def publish(run_folder: Path, to: Path, id: str, kind: str) -> Record | None:

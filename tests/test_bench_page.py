@@ -55,7 +55,8 @@ def test_the_receptive_field_is_read_back_as_rows_and_columns(tmp_path):
     found = benches.files_of("paper2_receptive_field", tables(tmp_path))
     (field,) = fields([{"kernel": "31x31", "size": "8x12", "cells": "1 2 3 4 5 6"}]).values()
     np.testing.assert_allclose(field, np.array([[1, 2, 3], [4, 5, 6]]) / 1e6)
-    assert found[".csv"].decode().splitlines()[:2] == ["kernel,row,column,share", "31x31,0,0,0.100000"]
+    lines = found[".csv"].decode().splitlines()
+    assert lines[:2] == ["kernel,row,0,1,2", "31x31,0,100000,100000,100000"]
 
 
 def test_without_a_measurement_a_figure_says_so(tmp_path):

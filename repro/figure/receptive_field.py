@@ -68,11 +68,12 @@ def _said(lines: list[dict[str, str]]) -> list[str]:
 
 
 def as_csv(lines: list[dict[str, str]]) -> str:
-    """Return the cells: kernel, row, column, share."""
+    """Return a line a row of cells: kernel, row, then each column's share in millionths."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["kernel", "row", "column", "share"])
-    for kernel, field in fields(lines).items():
-        for (row, column), share in np.ndenumerate(field):
-            writer.writerow([kernel, row, column, f"{share:.6f}"])
+    shown = fields(lines)
+    writer.writerow(["kernel", "row", *range(max((field.shape[1] for field in shown.values()), default=0))])
+    for kernel, field in shown.items():
+        for row, shares in enumerate(field):
+            writer.writerow([kernel, row, *(round(1e6 * share) for share in shares)])
     return buffer.getvalue()

@@ -51,11 +51,11 @@ def canvas(*, columns: int = 1, rows: int = 1, width: float = 7.0, height: float
 
 
 def as_png(figure: Canvas) -> bytes:
-    """Return the figure as PNG without a date or a version in it, of 256 colours: lines and letters need no more."""
+    """Return the figure as PNG without a date or a version in it, of 64 colours: lines and letters need no more."""
     drawn, buffer = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png")
     image = Image.open(drawn).convert("RGB")
-    image.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+    image.quantize(64, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
 
 
