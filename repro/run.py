@@ -9,13 +9,12 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from repro import plan
 from repro.command import DONE, STOPPED, Parser, Stop
 from repro.command import run as run_command
 from repro.compare import SEEDS
-from repro.data import DATASETS, find_root, search_folders
+from repro.data import DATASETS, check_options, find_root, search_folders
 from repro.dry_run import describe_plan
 from repro.papers.spec import Suite
 from repro.papers.suites import REPRODUCTION, SUITES
@@ -83,7 +82,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         print(parser.format_help() + "\n" + describe_suites(options.data))
         return DONE
     _check_lock(options)
-    _check_folders(options.data)
+    check_options(options.data)
     _check_places(options)
     processes = from_environment()
     _check_together(options, processes)
@@ -136,14 +135,6 @@ def _check_together(options: argparse.Namespace, processes: Processes) -> None:
         if processes.size > 1 and getattr(options, name):
             option = f"--{name.replace('_', '-')}"
             raise ValueError(f"{option} does not go with torchrun, whose processes train one run after another")
-
-
-def _check_folders(data: Sequence[str]) -> None:
-    """Raise unless every folder that `--data` names is there: a mistyped one must not fall back on another."""
-    for option in data:
-        folder = option.partition("=")[2] or option
-        if not Path(folder).expanduser().exists():
-            raise ValueError(f"--data {option}: there is no such folder; name the one that holds the data sets")
 
 
 def _check_places(options: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from repro import external, records
 from repro.command import DONE, Parser, run
-from repro.data import find_root, open_dataset, search_folders
+from repro.data import check_options, find_root, open_dataset, search_folders
 from repro.data.base import content_hash, fingerprint, require_folder
 from repro.data.encodings import ENCODINGS, Decoder
 from repro.data.images import size_of
@@ -61,6 +61,7 @@ def make_parser() -> Parser:
 def _main(arguments: Sequence[str] | None) -> int:
     parser = make_parser()
     options = parser.parse_args(arguments)
+    check_options(options.data)
     if (options.dataset is None) == (options.labels is None):
         parser.error("give --dataset NAME or --labels DIR")
     if options.classes and not options.labels:

@@ -218,6 +218,23 @@ def test_list_refuses_a_folder_that_is_not_there(tmp_path, capsys):
         assert f"{tmp_path}/dta: no such folder, but a data folder should be here" in capsys.readouterr().err
 
 
+def test_verify_and_prepare_do_not_fall_back_on_other_data_where_the_folder_named_is_not_there(
+    tmp_path, capsys, monkeypatch
+):
+    (tmp_path / "PH2Dataset").mkdir()
+    write_ph2(tmp_path / "PH2Dataset", {"test": 200}, size=(12, 16), seed=0)
+    monkeypatch.setenv("REPRO_DATA", str(tmp_path))
+    for option, sentence in (
+        (f"{tmp_path}/dta", f"{tmp_path}/dta: no such folder, but a data folder should be here"),
+        (f"ph3={tmp_path}", "'ph3' is not a data set; the nearest names are ph2"),
+        (f"ph2={Path(__file__).parent}", "ph2: no folder called PH2Dataset or PH2"),
+    ):
+        for verb in ("verify", "prepare"):
+            assert main([verb, "ph2", "--data", option]) == 2
+            out, err = capsys.readouterr()
+            assert sentence in err and not out
+
+
 def test_list_says_what_is_found_where_with_counts(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("REPRO_DATA", raising=False)
     monkeypatch.chdir(tmp_path)

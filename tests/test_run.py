@@ -223,7 +223,7 @@ def test_a_data_folder_that_is_not_there_is_refused_whatever_else_is_found(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ):
     sentence = refused(["camvid", "--data", str(tmp_path / "mistyped")], capsys)
-    assert "mistyped: there is no such folder" in sentence
+    assert "mistyped: no such folder, but a data folder should be here" in sentence
 
 
 def test_the_reproduction_plans_what_the_data_at_hand_allow_in_its_own_order(tmp_path: Path, capsys):

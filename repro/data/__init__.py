@@ -55,6 +55,25 @@ def search_folders(name: str, options: Iterable[str] = ()) -> list[Path]:
     return [folder.expanduser() for folder in (*own, *general, Path("data"))]
 
 
+def check_options(options: Iterable[str]) -> None:
+    """Look at what the user gave with `--data`, so that a mistyped folder does not fall back on other data.
+
+    Raises:
+        ValueError: a folder is not there or is a file, NAME is no data set, or DIR of NAME=DIR does not hold it.
+    """
+    from repro.data.base import require_folder  # who wants the names alone should not wait for it
+
+    for option in options:
+        name, equals, folder = option.partition("=")
+        own = equals and name in DATASETS
+        path = Path(folder if own else option).expanduser()
+        if equals and not own and "/" not in name and not path.exists():
+            dataset_class(name)  # says which names are near
+        require_folder(path, "a data folder")
+        if own:
+            find_root(name, [path])
+
+
 def find_root(name: str, folders: Sequence[str | Path]) -> Path:
     """Return the folder of the data set `name`, looking through `folders` in their order.
 

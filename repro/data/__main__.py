@@ -13,8 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from repro.command import Parser, run
-from repro.data import DATASETS, dataset_class, find_root, open_dataset, search_folders
-from repro.data.base import require_folder
+from repro.data import DATASETS, check_options, dataset_class, find_root, open_dataset, search_folders
 from repro.data.verify import SHOWN, Report, compare_manifest, verify, write_manifest
 from repro.files import write_atomically
 
@@ -74,9 +73,7 @@ def _main(arguments: Sequence[str] | None) -> int:
 
 
 def _list(options) -> int:
-    for option in options.data:  # a mistyped folder would read as "not found"
-        name, equals, folder = option.partition("=")
-        require_folder(Path(folder if equals and name in DATASETS else option).expanduser(), "a data folder")
+    check_options(options.data)
     for name in sorted(DATASETS):
         if not name.startswith("toy_") and name != "own":
             print(_found(name, options.data))
@@ -103,6 +100,7 @@ def _found(name: str, data: Sequence[str]) -> str:
 
 
 def _verify(options) -> int:
+    check_options(options.data)
     dataset = open_dataset(options.name, find_root(options.name, search_folders(options.name, options.data)))
     with _bars() as bars:
         task = bars.add_task(f"verifying {dataset.name}", total=None)
@@ -154,6 +152,7 @@ def _sizes_trained_at(name: str) -> list[tuple[int, int] | None]:
 def _prepare(options) -> int:
     from repro.data.cache import Prepared, free_bytes
 
+    check_options(options.data)
     if options.cache:
         os.environ["REPRO_CACHE"] = options.cache
     dataset = open_dataset(options.name, find_root(options.name, search_folders(options.name, options.data)))

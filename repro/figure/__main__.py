@@ -7,6 +7,7 @@ from pathlib import Path
 from repro import plan
 from repro.command import Parser, run
 from repro.compare import find_suite, folder_of, home_of, shown_as
+from repro.data import check_options
 from repro.files import write_atomically
 from repro.papers.spec import Suite
 
@@ -34,6 +35,7 @@ def _main(arguments: Sequence[str] | None) -> int:
                         "table's figures runs/figures/")  # fmt: skip
     parser.add_argument("--data", action="append", default=[], metavar="DIR", help="where the images of panels are")
     options = parser.parse_args(arguments)
+    check_options(options.data)
     if options.to is not None and options.to.exists() and not options.to.is_dir():
         raise ValueError(f"--to {options.to} is a file; expected a folder, which is made where there is none")
     if options.id in BENCHES:

@@ -7,6 +7,7 @@ from pathlib import Path
 from repro import records
 from repro.command import Parser, run
 from repro.compare import find_suite, folder_of, shown_as
+from repro.data import check_options
 from repro.files import write_atomically
 from repro.papers.spec import Suite
 from repro.report import FORMATS, content
@@ -32,6 +33,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         "--data", action="append", default=[], metavar="DIR", help="where images are, as for run_all.sh; for pictures"
     )
     options = parser.parse_args(arguments)
+    check_options(options.data)
     suite = shown_as(find_suite(options.suite))
     private = records.ROOT / "runs"
     output = options.output or private / "reports" / f"{suite.name}.{options.format}"
