@@ -54,6 +54,12 @@ def test_an_empty_file_and_a_missing_one_say_so(tmp_path):
         read_rgb(tmp_path / "b.png")
 
 
+def test_a_file_of_another_kind_is_named_as_such(tmp_path):
+    Image.fromarray(RAMP).save(tmp_path / "a.png", format="WEBP")
+    with pytest.raises(ValueError, match=r"a\.png: .* \(not a PNG, JPEG, GIF, TIFF or BMP file\)"):
+        read_rgb(tmp_path / "a.png")
+
+
 def test_a_header_of_ten_thousand_million_pixels_is_refused_unread(tmp_path):
     header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
     chunk = struct.pack(">I", 13) + b"IHDR" + header + struct.pack(">I", zlib.crc32(b"IHDR" + header))

@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 MAX_PIXELS = 2**26  # 67 million; the largest image of any set here has 30 million
 FORMATS = ("PNG", "JPEG", "GIF", "TIFF", "BMP")
@@ -41,6 +41,8 @@ def _open(path: Path) -> Image.Image:
 
 
 def _one_line(error: Exception, path: Path) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return f"not a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file"
     return " ".join(str(error).replace(f"'{path}'", "it").split()) or type(error).__name__
 
 
