@@ -37,11 +37,13 @@ def _main(arguments: Sequence[str] | None) -> int:
     options = parser.parse_args(arguments)
     if options.dry_run and not options.prune:
         parser.error("--dry-run goes with --prune")
+    if options.suite not in (None, "own"):
+        plan.suite(options.suite)  # an unknown one is no empty list, in an empty checkout neither
     found = [each for each in every() if options.suite is None or _is_of(each, options.suite)]
     if options.prune:
         return _prune(found, quiet=options.quiet, dry_run=options.dry_run)
     if not options.quiet:
-        show(found)
+        show(found, options.suite)
     return DONE
 
 
@@ -61,10 +63,10 @@ def _ids(suite: str) -> set[str]:
     return {job.run.id for job in plan.plan(plan.suite(suite), seeds=SEEDS, ablations=True)}
 
 
-def show(found: Sequence[RunFolder]) -> None:
+def show(found: Sequence[RunFolder], suite: str | None = None) -> None:
     """Print a line a run, coloured on a terminal, and how many are in which state."""
     if not found:
-        print("No run here yet; ./run_all.sh trains the demo.")
+        print(f"No run of {suite} here yet." if suite else "No run here yet; ./run_all.sh trains the demo.")
         return
     rows = [row_of(each) for each in found]
     head, *lines = columns(HEADS, rows, right=("epoch", "seed", "time", "best", "score"))

@@ -116,6 +116,10 @@ def test_a_suite_lists_its_own_runs_only(root: Path, capsys: pytest.CaptureFixtu
 def test_without_runs_it_says_how_to_begin(root: Path, capsys: pytest.CaptureFixture):
     assert runs.main([]) == 0
     assert capsys.readouterr().out == "No run here yet; ./run_all.sh trains the demo.\n"
+    assert runs.main(["--suite", "camvid"]) == 0
+    assert capsys.readouterr().out == "No run of camvid here yet.\n"
+    assert runs.main(["--suite", "camvd"]) == 2
+    assert "there is no suite 'camvd'; did you mean camvid?" in capsys.readouterr().err
 
 
 def test_pruning_leaves_a_finished_run_its_last_and_selected_weights(root: Path, capsys: pytest.CaptureFixture):
