@@ -69,17 +69,20 @@ def _whole(text: str) -> int:
 def _main(arguments: Sequence[str] | None) -> int:
     options = make_parser().parse_args(arguments)
     networks = options.network or [OURS[options.recipe]]
+    untrained = {row.network for _, row in _rows(options.recipe) if row.untrained}
     for network in networks:
         constructor(network)  # an unknown name, before anything is read
-        if any(row.untrained and row.network == network for _, row in _rows(options.recipe)):
-            raise ValueError(f"{network} has no parameters to train; name another of {', '.join(NETWORKS)}.")
+        if network in untrained:
+            others = ", ".join(name for name in NETWORKS if name not in untrained)
+            raise ValueError(f"{network} has no parameters to train; name another of {others}.")
     if not 0 <= options.seed < 2**63:
         raise ValueError(f"--seed {options.seed}: expected 0 or above, and less than 2 to the 63rd.")
     _check_weights(networks, options)
+    _check_classes(options)
+    _warn(options)
     folder, dataset = keep(options, ROOT / "runs" / "own")
     _show(dataset)
     recipe = recipe_of(options, dataset)
-    _warn(recipe.precision, options.device)
     code, lines = DONE, []
     for network in networks:
         run = run_of(network, options.recipe, recipe, options.seed)
@@ -89,6 +92,16 @@ def _main(arguments: Sequence[str] | None) -> int:
     if lines:
         print(table(lines))
     return code
+
+
+def _check_classes(options) -> None:
+    """Raise where the recipe weighs two classes and the list of classes names more."""
+    from repro.data.own import read_classes
+
+    classes = len(read_classes(options.classes)[0])
+    if _rows(options.recipe)[0][0].recipe.class_weights and classes != 2:
+        named = f"{options.classes} names {classes}"
+        raise ValueError(f"--recipe {options.recipe} weighs 2 classes and {named}; give another recipe.")
 
 
 def _check_weights(networks: Sequence[str], options) -> None:
@@ -156,11 +169,12 @@ def _show(dataset) -> None:
     print(f"The split is {dataset.root / SPLIT}; give it with --split to keep it.")
 
 
-def _warn(precision: str, device: str) -> None:
-    """Print a line where the processor would only emulate the recipe's precision."""
+def _warn(options) -> None:
+    """Print a line where the processor would only emulate the recipe's precision; ValueError without the device."""
     from repro import machine  # torch takes seconds to import
 
-    if machine.emulates(precision, machine.pick_device(device)):
+    precision = options.precision or _rows(options.recipe)[0][0].recipe.precision
+    if machine.emulates(precision, machine.pick_device(options.device)):
         print(f"{machine.EMULATED.format(precision)}: see --precision float32.")
 
 
@@ -175,10 +189,7 @@ def recipe_of(options, dataset) -> Recipe:
     """Return the paper's recipe with what the command line replaces, a crop no larger than the smallest image."""
     from repro.data.images import size_of
 
-    recipe, classes = _rows(options.recipe)[0][0].recipe, len(dataset.class_names)
-    if recipe.class_weights and classes != 2:
-        named = f"{options.classes} names {classes}"
-        raise ValueError(f"--recipe {options.recipe} weighs 2 classes and {named}; give another recipe.")
+    recipe = _rows(options.recipe)[0][0].recipe
     fields = ("epochs", "batch", "size", "crop", "precision")
     given = {name: getattr(options, name) for name in fields if getattr(options, name)}
     recipe = replace(recipe, weights=options.weights, **given)

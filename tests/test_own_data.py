@@ -174,7 +174,7 @@ def test_a_network_is_trained_on_own_pairs_and_scored_on_their_test_part(folders
     ("more", "sentence"),
     [
         (["--network", "unett"], "No network is called 'unett'; did you mean unet"),
-        (["--network", "position_prior"], "has no parameters to train"),
+        (["--network", "position_prior"], "position_prior has no parameters to train; name another of attention_unet"),
         (["--group", "zzz"], "matches nothing"),
         (["--seed", "-1"], "expected 0 or above"),
         (["--seed", "9" * 20], "less than 2 to the 63rd"),
@@ -206,6 +206,15 @@ def test_a_recipe_that_weighs_two_classes_refuses_three_before_the_first_step(fo
     folders["classes"].write_text("0: background\n255: lesion\n7: hair\n")
     assert own.main(arguments(folders, "--recipe", "paper2")) == 2
     assert "--recipe paper2 weighs 2 classes and" in capsys.readouterr().err
+    assert not [*tmp_path.glob("runs/own/*")]
+
+
+def test_a_device_that_is_not_there_is_refused_before_anything_is_written(folders, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(own, "ROOT", tmp_path)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert own.main(arguments(folders, "--device", "cuda")) == 2
+    assert "this torch cannot use a GPU" in capsys.readouterr().err
+    assert not [*tmp_path.glob("runs/own/*")]
 
 
 def test_a_crop_is_no_larger_than_the_smallest_image(folders, tmp_path):
