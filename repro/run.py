@@ -108,7 +108,7 @@ def _main(arguments: Sequence[str] | None) -> int:
     stop = Stop(time.monotonic() + options.time_limit if options.time_limit else None, at_once=processes.size == 1)
     legs = [(_fitted(suite, order, options), order) for suite, order in _legs(options, order)]
     if options.dry_run:
-        print("\n".join(describe_plan(suite, order) for suite, order in legs))
+        print("\n".join([*(describe_plan(suite, order) for suite, order in legs), *_missing(legs, options.data)]))
         return DONE
     from repro.progress import make_console
 
@@ -234,6 +234,12 @@ def missing_data(suite: Suite, data: Sequence[str]) -> list[str]:
                 except ValueError as error:
                     sentences[name] = str(error)
     return list(sentences.values())
+
+
+def _missing(legs: Sequence[tuple[Suite, Order]], data: Sequence[str]) -> list[str]:
+    """A line for each data set that a plan lacks here: carried out, it would be refused."""
+    sentences = dict.fromkeys(sentence for suite, _ in legs for sentence in missing_data(suite, data))
+    return [f"  missing: {sentence}" for sentence in sentences]
 
 
 def describe_suites(data: Sequence[str]) -> str:

@@ -122,6 +122,7 @@ def test_a_dry_run_prints_the_plan_in_order_and_needs_no_data(capsys: pytest.Cap
     jobs = plan.plan(plan.suite("camvid"), only="paper1_table1/*", seeds=(0,))
     assert out.splitlines()[0] == f"camvid: CamVid in place of Cityscapes; {len(jobs)} runs, in this order"
     assert re.findall(r"^  (?:due |done)\s+([0-9a-f]{12})\s+0  ", out, re.MULTILINE) == [job.run.id for job in jobs]
+    assert out.splitlines()[-1].startswith("  missing: camvid: no folder called CamVid (looked in: ")
     assert "evaluated only" in out and out.splitlines()[1].split()[-3:] == ["steps", "time", "memory"]
     assert err == "" and written() == before
 
