@@ -213,6 +213,8 @@ def _toy(options) -> int:
         )
     else:
         print(f"Try: python -m repro.data verify {name} --data {name}={options.folder}")
+        if dataset_class(name).published_pixels:
+            print("It will say that this is not a genuine copy: generated vessels are not those that were counted.")
     return 0
 
 
