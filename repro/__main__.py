@@ -42,10 +42,15 @@ def main() -> int:
         near = difflib.get_close_matches(verb, VERBS, n=3, cutoff=0.4) or VERBS
         print(f"repro: there is no verb {verb!r}; did you mean {' or '.join(near)}?", file=sys.stderr)
         return 2
+    return run(lambda _: _main_of(verb)(), None, f"repro.{verb}")
+
+
+def _main_of(verb: str):
+    """The function of a verb; its module may need what a base install lacks."""
     module = importlib.import_module(f"repro.{verb}")
     if not hasattr(module, "main"):
         module = importlib.import_module(f"repro.{verb}.__main__")
-    return module.main()
+    return module.main
 
 
 def _help(_) -> int:

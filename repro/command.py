@@ -15,6 +15,8 @@ from typing import NoReturn
 DONE, FAILED, BAD_INPUT, BUSY = 0, 1, 2, 3
 STOPPED = 75  # with a checkpoint, the same call goes on
 INTERRUPTED = 130
+OURS = ("repro", "baselines")
+LACKING = "let ./run_all.sh make an environment that has it, or pip install -e '.[train,test]'."
 WIDTH = 100  # of a help page's sentences
 
 
@@ -35,7 +37,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def run(main: Callable[[Sequence[str] | None], int], arguments: Sequence[str] | None, prog: str) -> int:
-    """Return what `main` returns; a ValueError or OSError becomes one sentence on stderr and exit code 2.
+    """Return what `main` returns; a ValueError, an OSError or a lacking package is one sentence on stderr and code 2.
 
     Where the reader of a pipe leaves there is nobody to tell: 0. Where the user interrupts: 130, as shells have it.
     """
@@ -49,6 +51,12 @@ def run(main: Callable[[Sequence[str] | None], int], arguments: Sequence[str] | 
         return 0
     except KeyboardInterrupt:
         return INTERRUPTED
+    except ModuleNotFoundError as error:
+        package = (error.name or "repro").partition(".")[0]
+        if package in OURS:
+            raise
+        print(f"{prog}: {package} is not installed here; {LACKING}", file=sys.stderr)
+        return BAD_INPUT
     except (ValueError, OSError) as error:
         print(f"{prog}: {' '.join(_sentence(error).split())}", file=sys.stderr)
         return BAD_INPUT

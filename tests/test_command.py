@@ -50,11 +50,28 @@ def test_an_error_of_the_system_names_the_file_and_says_what_to_do(tmp_path, cap
 
 
 def test_a_mistake_of_ours_keeps_its_traceback():
-    def main(_):
-        raise AssertionError("ours")
+    for error in (AssertionError("ours"), ModuleNotFoundError("No module named 'repro.x'", name="repro.x")):
 
-    with pytest.raises(AssertionError):
-        command.run(main, [], "prog")
+        def main(_, error=error):
+            raise error
+
+        with pytest.raises(type(error)):
+            command.run(main, [], "prog")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["run", "demo", "--dry-run"], ["predict", "README.md", "--checkpoint", "b"], ["data", "verify", "chasedb1"],
+     ["weights", "list"], ["own", "--images", "a", "--labels", "b", "--classes", "c"], ["bench", "data"]],
+    ids=lambda arguments: arguments[0],
+)  # fmt: skip
+def test_what_a_base_install_cannot_do_is_one_sentence(arguments: list[str]):
+    lacking = "'torch', 'cv2', 'albumentations', 'segmentation_models_pytorch', 'skimage', 'huggingface_hub'"
+    code = f"import sys; sys.modules.update(dict.fromkeys([{lacking}])); from repro.__main__ import main; exit(main())"
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 2, done.stderr
+    assert "is not installed here; let ./run_all.sh make" in done.stderr
+    assert done.stderr.count("\n") == 1 and done.stdout == ""
 
 
 def test_an_interrupted_command_ends_with_130_and_no_traceback(capsys: pytest.CaptureFixture):
