@@ -349,6 +349,7 @@ def test_the_command_works_where_torch_is_not_installed(tmp_path: Path):
         (["paper1_table1", "--suite", "camvit"], "there is no suite 'camvit'; did you mean camvid?"),
         (["paper1_table1", "--suite", ""], "there is no suite ''"),
         (["paper1_table1", "--suite", "camvid-e0"], "there is no suite 'camvid-e0'"),
+        (["paper2_table2", "--columns", "cost"], "paper2_table2 is a table of facts and has no columns but its own"),
         (["paper1_table1", "--suite", "drive"], "suite drive has no data for paper1_table1; it has paper2_table3"),
     ],
 )
@@ -360,7 +361,8 @@ def test_bad_input_is_one_sentence_on_stderr(arguments: list[str], sentence: str
 
 @pytest.mark.parametrize(
     "arguments",
-    [["paper1_table1", "--format", "xml"], [], ["paper1_table1", "--all"], ["paper1_table1", "--colour"]],
+    [["paper1_table1", "--format", "xml"], [], ["paper1_table1", "--all"], ["--all", "--format", "md"],
+     ["--all", "--suite", "demo"], ["paper1_table1", "--colour"]],
 )
 def test_bad_options_are_one_sentence_on_stderr(arguments: list[str], capsys: pytest.CaptureFixture):
     with pytest.raises(SystemExit) as left:

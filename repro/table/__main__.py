@@ -36,8 +36,12 @@ def _main(arguments: Sequence[str] | None) -> int:
     if options.all == (options.id is not None):
         parser.error("give the id of a table or figure, or --all")
     if options.all:
+        if (options.suite, options.format, options.columns) != (None, "text", "paper"):
+            parser.error("--all goes with no other option: it rewrites every suite's views in every format")
         return _rewrite_all()
     table = plan.exhibit(options.id)
+    if isinstance(table, FactTable) and options.columns != "paper":
+        raise ValueError(f"{table.id} is a table of facts and has no columns but its own; leave out --columns")
     asked = find_suite(options.suite)
     if not isinstance(table, FactTable) and not plan.stands(table, asked):
         raise ValueError(f"suite {asked.name} has no data for {table.id}; it has {', '.join(plan.tables_of(asked))}")
