@@ -249,6 +249,7 @@ def test_list_says_what_is_found_where_with_counts(tmp_path, capsys, monkeypatch
 def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path, capsys):
     for arguments in (
         ["verify", "drvie"],
+        ["verify", "toy_ph2", "--json", str(tmp_path / "a" / "report.json")],
         ["toy", "ph2", str(tmp_path)],
         ["toy", "camvid", str(tmp_path / "a"), "--images", "2"],
     ):

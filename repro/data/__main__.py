@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from repro.command import Parser, run
 from repro.data import DATASETS, check_options, dataset_class, find_root, open_dataset, search_folders
+from repro.data.base import require_folder
 from repro.data.verify import SHOWN, Report, compare_manifest, verify, write_manifest
 from repro.files import write_atomically
 
@@ -101,6 +102,8 @@ def _found(name: str, data: Sequence[str]) -> str:
 
 def _verify(options) -> int:
     check_options(options.data)
+    if options.json:
+        require_folder(options.json.absolute().parent, "the folder of --json", "Make it, or name another file.")
     dataset = open_dataset(options.name, find_root(options.name, search_folders(options.name, options.data)))
     with _bars() as bars:
         task = bars.add_task(f"verifying {dataset.name}", total=None)
