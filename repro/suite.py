@@ -91,12 +91,14 @@ def work(suite: Suite, order: Order, console, stop: Stop) -> int:
     if not order.processes.leads:
         return code
     count = publish(suite, jobs)
-    views.rewrite(suite)
+    target = home_of(suite)
+    shown = target.tables.exists() or views.of_suite(suite, target)  # else each table would be of "not run" alone
+    if shown:
+        views.rewrite(suite)
     for id in dict.fromkeys(cell.split("/")[0] for job in jobs for cell in job.cells):
         console.print(views.as_text(suite, id), markup=False)
-    target = home_of(suite)
     where = f"tables in {short(target.tables)}, figures in {short(target.figures)}"
-    console.print(f"{count} records; {where}.", markup=False)
+    console.print(f"{count} records; {where}." if shown else "No record yet; nothing was published.", markup=False)
     return code
 
 

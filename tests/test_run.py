@@ -213,6 +213,15 @@ def test_where_all_is_done_the_records_are_published_the_views_written_and_torch
     assert snapshot(checkout) == before
 
 
+@pytest.mark.slow
+def test_a_suite_that_stops_before_its_first_record_leaves_no_tables(checkout: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("REPRO_CACHE", str(tmp_path / "cache"))
+    asked = ("--only", "paper1_table1/FCN", "--seeds", "0", "--device", "cpu", "--time-limit", "1s")
+    done = call(checkout, "demo", *asked)
+    assert done.returncode == 75 and done.stdout.endswith("No record yet; nothing was published.\n"), done.stderr
+    assert not (checkout / "runs" / "demo" / "tables").exists()
+
+
 def test_a_file_where_the_runs_folder_should_be_is_one_sentence(checkout: Path):
     (checkout / "tables").write_text("a file")
     write_run(checkout / "runs", run_of("paper2_table3/LKM", "drive-e4"), matrix(0.6))
