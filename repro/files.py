@@ -60,14 +60,16 @@ def files_below(folder: Path) -> list[Path]:
 def pictures_below(folder: Path, endings: Collection[str]) -> list[Path]:
     """Return the files below a folder that have one of these endings, whatever their case; hidden ones are left out.
 
-    Raises:
-        OSError: as `files_below`.
-        ValueError: a name that is no file.
+    A link to nothing is among them; OSError as `files_below`.
     """
-    found = [path for path in files_below(folder) if path.suffix.lower() in endings and not path.name.startswith(".")]
-    if lost := next((path for path in found if not path.is_file()), None):
+    return [path for path in files_below(folder) if path.suffix.lower() in endings and not path.name.startswith(".")]
+
+
+def all_there(pictures: list[Path]) -> list[Path]:
+    """Return them, or raise a ValueError that names the first that is no file: no pair goes missing in silence."""
+    if lost := next((path for path in pictures if not path.is_file()), None):
         raise ValueError(f"{lost}: a link to nothing, or no file; remove it or put the picture there.")
-    return found
+    return pictures
 
 
 def read_json_lines(path: Path) -> list[dict]:

@@ -8,7 +8,7 @@ import numpy as np
 from repro.data import images
 from repro.data.base import Part, Sample, SegmentationSet, require_folder
 from repro.data.own import COLOURS, ENDINGS, read_classes
-from repro.files import pictures_below
+from repro.files import all_there, pictures_below
 
 BINARY = {0: 0, 255: 1}  # the masks that need no list of classes
 
@@ -55,7 +55,7 @@ class LabelFolder(SegmentationSet):
 
     def _find(self) -> list[Sample]:
         found: dict[str, Sample] = {}
-        for path in pictures_below(self.root, ENDINGS):
+        for path in all_there(pictures_below(self.root, ENDINGS)):
             if path.stem in found:
                 raise ValueError(f"{path}: {found[path.stem].label} has the same name; rename one.")
             found[path.stem] = Sample(path.stem, path.stem, path, path)

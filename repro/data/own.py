@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from repro.data.base import VOID, Part, Sample, SegmentationSet, require_folder
-from repro.files import pictures_below
+from repro.files import all_there, pictures_below
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif")
 PARTS = ("train", "selection", "test")
@@ -114,7 +114,7 @@ def _by_name(folder: Path, what: str) -> dict[str, Path]:
     """The pictures below a folder by their names, sorted."""
     require_folder(folder, f"a folder of {what}")
     found: dict[str, Path] = {}
-    for path in pictures_below(folder.resolve(), ENDINGS):
+    for path in all_there(pictures_below(folder.resolve(), ENDINGS)):
         name = path.relative_to(folder.resolve()).with_suffix("").as_posix()
         if name in found or not name.isprintable():
             raise ValueError(f"{path}: a name that is there twice or cannot be printed; rename it.")
