@@ -54,8 +54,8 @@ def _measured(suite: Suite, root: Path) -> Iterator[str]:
     yield from (f"## Measured: {markdown.text(suite.title)}{reduced}", "")
     count = f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}"
     yield from (f"{count} on {kinds}. Verdicts of the printed numbers: {_verdicts(suite, root)}.", "")
-    views_there = sorted(path.stem for path in folder.tables.glob("*.md"))
-    yield from (", ".join(f"[{name}](../{folder.tables.relative_to(root)}/{name}.md)" for name in views_there), "")
+    there = [*sorted(folder.tables.glob("*.md")), *sorted(folder.figures.glob("paper*.png"))]
+    yield from (", ".join(f"[{path.stem}](../{path.relative_to(root)})" for path in there), "")
     if plan.is_reduced(suite):
         yield from ("Fewer epochs or images than declared: it shows that the path works, and judges nothing.", "")
         return
@@ -68,7 +68,7 @@ def _measured(suite: Suite, root: Path) -> Iterator[str]:
 
 def _floors(suite: Suite, folder: records.Folder) -> Iterator[str]:
     """What the systems score that are not trained: floors, one more observer, classical methods."""
-    found = []
+    found: dict[tuple[str, str], list[str]] = {}
     for exhibit in plan.exhibits().values():
         if isinstance(exhibit, FactTable) or not plan.stands(exhibit, suite):
             continue
@@ -80,9 +80,10 @@ def _floors(suite: Suite, folder: records.Folder) -> Iterator[str]:
                     f"{each.column.name} {number(each.mean, each.column, digits_of(exhibit, each.column))}"
                     for each in measured
                 )
-                found.append(f"- {row[0].row.name} ({exhibit.id}): {', '.join(scores)}")
+                found.setdefault((row[0].row.name, ", ".join(scores)), []).append(exhibit.id)
     if found:
-        yield from ("Without training, and whole, what a network has to exceed:", "", *found, "")
+        lines = (f"- {name} ({', '.join(there)}): {scores}" for (name, scores), there in found.items())
+        yield from ("Without training, and whole, what a network has to exceed:", "", *lines, "")
 
 
 def _verdicts(suite: Suite, root: Path) -> str:
