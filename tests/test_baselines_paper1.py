@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from baselines.deeplabv3 import deeplabv3
 from baselines.deeplabv3plus import deeplabv3plus
-from baselines.fcn import FCN8s
+from baselines.fcn import FCN8s, ReachingConv2d
 from baselines.pspnet import PyramidPooling, region_means
 from baselines.segnet import unpool
 from baselines.unetplusplus import unetplusplus
@@ -290,3 +290,27 @@ def test_segnets_onnx_gives_the_same_logits(tmp_path):
     assert logits.std() > 0.01  # something to compare
     with torch.no_grad():
         np.testing.assert_allclose(logits, network(image).numpy(), atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 5), (3, 3), (4, 9)])
+def test_a_kernel_cut_to_what_reaches_its_map_gives_the_whole_kernels_numbers_and_gradients(size):
+    layer = ReachingConv2d(3, 4, 7, padding=3).double()
+    image = torch.randn(2, 3, *size, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    whole = F.conv2d(image, layer.weight, layer.bias, padding=3)
+    torch.testing.assert_close(layer(image), whole)
+    weights = (image, layer.weight, layer.bias)
+    for mine, theirs in zip(*(torch.autograd.grad(each.square().sum(), weights) for each in (layer(image), whole))):
+        torch.testing.assert_close(mine, theirs)
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_in_bfloat16_no_gradient_of_a_tap_beyond_the_map_is_left_unwritten(size):
+    for _ in range(5):
+        used = [torch.full((elements,), torch.nan) for elements in (5_000_000, 1_605_632, 100_000)]
+        del used  # freed memory is full of NaN
+        layer, image = ReachingConv2d(512, 64, 7, padding=3), torch.ones(2, 512, size, size)
+        with torch.autocast("cpu", torch.bfloat16):
+            layer(image).sum().backward()
+        beyond = torch.ones(7, 7, dtype=torch.bool)
+        beyond[4 - size : 3 + size, 4 - size : 3 + size] = False
+        assert not layer.weight.grad[..., beyond].any() and layer.weight.grad.isfinite().all()
