@@ -8,9 +8,9 @@ from repro import markdown, plan, records, views
 from repro.audit.declared import check_paper
 from repro.audit.finding import IF_POOLED, INCONSISTENT
 from repro.claims import Judgement, judge
-from repro.compare import compare, folder_of
+from repro.compare import Finding, compare, folder_of
 from repro.papers import PAPERS
-from repro.papers.spec import FactTable, Paper, Suite
+from repro.papers.spec import FactTable, Paper, Suite, Table
 from repro.table.grid import digits_of, number
 
 UNTOUCHED = ("not run", "not built")  # words of printed cells that nothing was measured for
@@ -58,6 +58,7 @@ def _measured(suite: Suite, root: Path) -> Iterator[str]:
     yield from (", ".join(f"[{path.stem}](../{path.relative_to(root)})" for path in there), "")
     if plan.is_reduced(suite):
         yield from ("Fewer epochs or images than declared: it shows that the path works, and judges nothing.", "")
+        yield from _above_the_floor(suite, folder)
         return
     yield from _floors(suite, folder)
     for paper in PAPERS:
@@ -84,6 +85,34 @@ def _floors(suite: Suite, folder: records.Folder) -> Iterator[str]:
     if found:
         lines = (f"- {name} ({', '.join(there)}): {scores}" for (name, scores), there in found.items())
         yield from ("Without training, and whole, what a network has to exceed:", "", *lines, "")
+
+
+def _above_the_floor(suite: Suite, folder: records.Folder) -> Iterator[str]:
+    """Which networks have left the position prior behind, in a table's first column, and after how many steps."""
+    for exhibit in plan.exhibits().values():
+        if isinstance(exhibit, FactTable) or not plan.stands(exhibit, suite):
+            continue
+        columns = plan.headline_columns(exhibit)
+        rows = compare(exhibit, suite, folder, columns=columns).rows
+        firsts = {column.data: place for place, column in reversed([*enumerate(columns)])}
+        for place in sorted(firsts.values()):
+            findings = [row[place] for row in rows if row[place].mean is not None]
+            floor = next((each.mean for each in findings if each.row.network == "position_prior"), None)
+            trained = [each for each in findings if not each.row.untrained]
+            if floor is not None and trained:
+                yield f"- {exhibit.id}, {columns[place].name}: {_split_at(floor, trained, exhibit)}"
+    yield ""
+
+
+def _split_at(floor: float, trained: list[Finding], exhibit: Table) -> str:
+    """Networks above a floor and those that are not, with the steps that they were trained for."""
+    steps = sorted({record.data["training"]["steps"] for each in trained for record in each.records})
+    said = f"after {steps[0]}{f' to {steps[-1]}' if len(steps) > 1 else ''} steps "
+    column = trained[0].column
+    said += f"above the position prior ({number(floor, column, digits_of(exhibit, column))}): "
+    above = [each.row.name for each in trained if each.mean > floor]
+    below = [each.row.name for each in trained if each.row.name not in above]
+    return said + (", ".join(above) or "no network") + (f"; not yet: {', '.join(below)}" if above and below else "")
 
 
 def _verdicts(suite: Suite, root: Path) -> str:

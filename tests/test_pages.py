@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 from measured import ROOT, matrix, publish, run_of, with_seed
 
-from repro import check, found, markdown, pages
+from repro import check, found, markdown, pages, plan
 from repro.compare import home_of
 from repro.papers import PAPERS
 from repro.papers.spec import Deviation, Paper
 from repro.papers.suites import SUITES
+
+TABLE1 = plan.exhibit("paper1_table1")
 
 
 @pytest.mark.parametrize("paper", PAPERS, ids=lambda paper: paper.id)
@@ -127,3 +129,14 @@ def test_what_a_floor_comes_to_on_the_papers_own_data_is_said(tmp_path: Path):
 
 def test_no_reference_has_a_split_that_is_both_stated_and_unknown():
     assert not [one.system for paper in PAPERS for one in paper.references if "split" in one.protocol]
+
+
+def test_a_reduced_suites_networks_are_set_beside_the_position_prior_with_their_steps(tmp_path: Path):
+    suite = plan.suite("camvid-e4-n96")
+    for name, miou, steps in (("position prior", 0.3, 0), ("FCN", 0.4, 48), ("SegNet", 0.2, 48)):
+        curve = [{"step": steps, "epoch": 4, "learning_rate": 0.1, "train_loss": 1.0}] if steps else []
+        run = plan.run_of(TABLE1, next(row for row in TABLE1.rows if row.name == name), "cityscapes", suite)
+        publish(home_of(suite, tmp_path), tmp_path / "runs", run, matrix(miou), curve=curve)
+    (tmp_path / "tables" / suite.name).mkdir()
+    text = found.page(tmp_path)
+    assert "paper1_table1, mIoU: after 48 steps above the position prior (30.0): FCN; not yet: SegNet" in text
