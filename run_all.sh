@@ -40,7 +40,10 @@ else
 fi
 
 case "${1:-demo}" in
-    test) shift; cd "$root"; exec "$python" -m pytest "$@" ;;
+    test)  # two files' tests at once on two cores, each by one thread
+        shift; cd "$root"; cores="$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)"
+        export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
+        exec "$python" -m pytest -n "$((cores < 4 ? cores : 4))" --dist loadgroup "$@" ;;
     runs | log | table | figure | report | check | collect | audit | predict | export | score | own | data | weights | \
         pages | bench)
         exec "$python" -m repro "$@" ;;

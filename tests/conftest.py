@@ -2,6 +2,19 @@
 
 import pytest
 
+# Files whose tests start several processes or wait for some: one after another, whatever runs beside them.
+OF_PROCESSES = {
+    "test_bench_defects", "test_bench_faults", "test_check", "test_cluster", "test_contributing",
+    "test_demo_sensitivity", "test_lanes", "test_parallel", "test_run", "test_run_all", "test_training_faults",
+}  # fmt: skip
+
+
+def pytest_collection_modifyitems(items):
+    """Keep the tests of a file together where several processes share them: what a fixture trains is trained once."""
+    for item in items:
+        name = item.path.stem
+        item.add_marker(pytest.mark.xdist_group("processes" if name in OF_PROCESSES else name))
+
 
 @pytest.fixture
 def table(tmp_path):

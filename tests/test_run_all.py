@@ -134,7 +134,8 @@ def test_repro_venv_names_the_environment_also_relative_to_where_one_stands(chec
     done = call(checkout, "test", "-q", path=tmp_path / "bin", cwd=tmp_path / "here", REPRO_VENV="mine")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "here" / "mine" / "bin" / "python").exists() and not (checkout / ".venv").exists()
-    assert works(log) == [["-m", "pytest", "-q"]]
+    at_once = str(min(os.sysconf("SC_NPROCESSORS_ONLN"), 4))
+    assert works(log) == [["-m", "pytest", "-n", at_once, "--dist", "loadgroup", "-q"]]
 
 
 def test_without_any_python_it_says_what_to_install(checkout: Path, tmp_path: Path):
