@@ -38,12 +38,16 @@ NETWORKS: dict[str, str] = {
     "utnet": "baselines.utnet:UTNet",
 }
 
-# Networks that train at a batch of 16 at 512x1024 in 22 GB only if their blocks are computed twice, which changes no
-# number: without it 22.4 (fcn) to 35.9 GB (oktay_attention_unet). `python -m repro.bench memory` has all of them.
-RECOMPUTED = ("fcn", "oktay_attention_unet", "pspnet", "segnet", "unet", "unetplusplus")
-# Paper 2's 15 at 448x448 are 3 million pixels and fit as they are, but for U-Net3+ (38.5 GB) and MedT (117 GB), which
-# recomputation does not bring under 24 GB: there they need --micro-batch.
-RECOMPUTED_FROM = 4_000_000  # pixels of a micro-batch
+# Networks whose blocks are computed twice, which changes no number, from so many pixels of a micro-batch on. At paper
+# 1's 16 at 512x1024 they fit 22 GB only so: without it 22.4 (fcn) to 35.9 GB (oktay_attention_unet). At paper 2's 15 at
+# 448x448 it takes U-Net3+ from 38.5 to 29 and MedT from 117 to 53 GB: on a card of 24 they need --micro-batch.
+# `python -m repro.bench memory` has paper 1's.
+_STREETS, _SKIN, _SKIN_256 = 8_000_000, 3_000_000, 900_000
+RECOMPUTED = {
+    **dict.fromkeys(("fcn", "oktay_attention_unet", "pspnet", "segnet", "unet", "unetplusplus"), _STREETS),
+    "unet3plus": _SKIN,
+    "medt": _SKIN_256,
+}
 
 
 def constructor(name: str) -> Callable[..., "nn.Module"]:

@@ -74,4 +74,6 @@ def test_only_large_batches_of_large_networks_need_it():
     assert needed("paper1_table1/U-Net", "cityscapes")  # 16 x 512 x 1024
     assert not needed("paper1_table1/ours", "cityscapes")  # fits as it is
     assert not needed("paper2_figure4/UNet", "ph2")  # 15 x 448 x 448
+    assert needed("paper2_figure4/UNet3+", "ph2") and not needed("paper2_figure4/UNet3+", "isic2017_256")
+    assert needed("paper2_figure5/MedT", "isic2017_256")  # 15 x 256 x 256, all axes' attention kept
     assert not needed("paper1_table1/U-Net", "camvid")  # 8 x 352 x 480

@@ -61,7 +61,7 @@ def measure(
     machine.forget_peak_memory(setting.device)
     before = machine.peak_memory_bytes(setting.device)
     network = build(run.network, classes=classes, **run.options)
-    if setting.device.type == "cuda" and needs_recomputation(run):
+    if needs_recomputation(run):
         checkpoint_blocks(network)
     network = network.to(setting.device).to(memory_format=torch.channels_last)
     selected = copy_weights(network.state_dict())

@@ -17,7 +17,7 @@ from repro.evaluation import selection_scores
 from repro.losses import CLASS_WEIGHTS, Loss, make_loss
 from repro.machine import forget_peak_memory
 from repro.models.checkpointing import checkpoint_blocks
-from repro.networks import RECOMPUTED, RECOMPUTED_FROM, build, encoder_of
+from repro.networks import RECOMPUTED, build, encoder_of
 from repro.parallel import Processes
 from repro.plan import Run
 from repro.runner.kept import Keeper
@@ -53,16 +53,16 @@ def make_network(run: Run, lists: Lists, device: torch.device) -> nn.Module:
         load_encoder_weights(network, run.recipe.weights)
     if hasattr(network, "fit"):
         network.fit(torch.from_numpy(lists.train_set.read_label(sample)) for sample in lists.train)
-    if device.type == "cuda" and needs_recomputation(run):
+    if needs_recomputation(run):
         checkpoint_blocks(network)
     return network.to(device).to(memory_format=torch.channels_last)
 
 
 def needs_recomputation(run: Run) -> bool:
-    """Whether a step of a run fits a card of 24 GB only if blocks are computed twice."""
+    """Whether a step of a run is so large that blocks are computed twice."""
     height, width = run.recipe.crop or run.recipe.size or (math.inf, 1)
     pixels = (run.recipe.micro_batch or run.recipe.batch) * height * width
-    return run.network in RECOMPUTED and pixels >= RECOMPUTED_FROM
+    return pixels >= RECOMPUTED.get(run.network, math.inf)
 
 
 def make_run_loss(run: Run, lists: Lists, device: torch.device | str = "cpu") -> Loss:
