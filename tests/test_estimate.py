@@ -27,7 +27,7 @@ def said(suite: str, expected: Estimate, *, at_once: int = 1, asked: str = "auto
 
 
 def test_the_first_words_are_runs_hours_memory_disk_and_folders():
-    expected = Estimate({"a": 1800.0, "b": 5400.0}, 0.5, 3 * GIB, 0, 2, "cpu", checkpoint_gib=1.5)
+    expected = Estimate({"a": 1800.0, "b": 5400.0}, 0.5, 3 * GIB, 8 * GIB, 2, "cpu", checkpoint_gib=1.5)
     first, second = said("demo", expected, at_once=2, runs=records.ROOT / "runs" / "demo").splitlines()
     assert first == "2 runs to train, about 60 min on cpu (measured on a few steps of 2 networks), 3.0 GiB of memory."
     assert second == (
@@ -41,17 +41,23 @@ def test_where_nothing_is_trained_nothing_is_said():
 
 
 def test_days_on_a_cpu_are_refused_unless_asked_for():
-    days = Estimate({"a": 86400.0 * 3}, 0.1, GIB, 0, 1, "cpu")
+    days = Estimate({"a": 86400.0 * 3}, 0.1, GIB, 8 * GIB, 1, "cpu")
     with pytest.raises(ValueError, match="cityscapes would take about 3 days; give --device cpu"):
         said("cityscapes", days)
     assert "1 runs to train, about 3.0 d" in said("cityscapes", days, asked="cpu")
     assert "about 3.0 d" in said("camvid", days)  # no paper's own data: nobody expects hours
 
 
+def test_memory_that_a_cpu_lacks_is_said_with_the_way_out():
+    assert "free here" not in said("camvid-e4", Estimate({"a": 60.0}, 0.1, 3 * GIB, 8 * GIB, 1, "cpu"), at_once=2)
+    text = said("camvid-e4", Estimate({"a": 60.0}, 0.1, 4 * GIB, 8 * GIB, 1, "cpu"), at_once=2)
+    assert "Only 8.0 GiB are free here" in text and "--micro-batch auto" in text
+
+
 def test_a_precision_that_is_only_emulated_is_said_with_the_way_out():
-    text = said("camvid-e4", Estimate({"a": 60.0}, 0.1, GIB, 0, 1, "cpu", emulated="bfloat16"))
+    text = said("camvid-e4", Estimate({"a": 60.0}, 0.1, GIB, 8 * GIB, 1, "cpu", emulated="bfloat16"))
     assert "only emulates bfloat16" in text and "as suite camvid-e4-float32" in text
-    assert "emulates" not in said("camvid-e4", Estimate({"a": 60.0}, 0.1, GIB, 0, 1, "cpu"))
+    assert "emulates" not in said("camvid-e4", Estimate({"a": 60.0}, 0.1, GIB, 8 * GIB, 1, "cpu"))
 
 
 def test_the_time_of_a_step_of_few_images_is_scaled_to_the_whole_batch(monkeypatch):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import psutil
 import torch
 from rich.console import Console
 
@@ -30,6 +31,7 @@ from repro.training import (
     steps_per_epoch,
 )
 
+NEARLY_ALL = 0.9  # of the free memory: an estimate is no closer
 CHECKPOINT_BYTES = 3 * 4 * 4  # a parameter: weights, selected ones, two moments; two generations and one being written
 FEW = 2  # images: batch-norm over the one pixel of a small map needs two
 CONTEXT_BYTES = 2**30  # what a process holds of a card besides its tensors: the driver's context and the libraries
@@ -104,7 +106,7 @@ class Estimate:
         seconds: of training and evaluation, by run id.
         disk_gib: of the weights that finished runs keep.
         need_bytes: the most memory that one run's steps held.
-        free_bytes: of the card before anything was measured; 0 on a CPU.
+        free_bytes: of the card, or of the machine, before anything was measured.
         networks: how many were measured.
         device: what on, "cuda" or "cpu".
         checkpoint_gib: of the checkpoints of the largest run while it trains.
@@ -137,7 +139,8 @@ def estimate(due: Sequence[Job], setting: Setting, *, first_only: bool = False, 
         repro.training.Failed: a step does not fit into memory; says at which batch and crop, and what to do.
     """
     few = FEW if setting.device.type == "cpu" else None
-    free = torch.cuda.mem_get_info(setting.device)[0] if setting.device.type == "cuda" else 0
+    on_card = setting.device.type == "cuda"
+    free = torch.cuda.mem_get_info(setting.device)[0] if on_card else psutil.virtual_memory().available
     speeds: dict[tuple, Speed] = {}
     seconds: dict[str, float] = {}
     disk = 0.0
@@ -202,6 +205,11 @@ def announce(suite: Suite, expected: Estimate, setting: Setting, console: Consol
         f"(measured on a few steps of {expected.networks} networks), {expected.need_bytes / 2**30:.1f} GiB of memory.",
         markup=False,
     )
+    if expected.device == "cpu" and at_once * expected.need_bytes > NEARLY_ALL * expected.free_bytes:
+        console.print(
+            f"Only {expected.free_bytes / 2**30:.1f} GiB are free here, and Linux kills what takes more: "
+            "--micro-batch auto finds what fits.", markup=False,
+        )  # fmt: skip
     if expected.emulated:
         other = plan.reduced(suite, suite.epochs, suite.limit, precision="float32").name
         console.print(
