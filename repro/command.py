@@ -79,6 +79,14 @@ def size(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
+def time_span(text: str) -> float:
+    """Return the seconds that "90s", "9m" or "2h" says; refuse anything else as a parser expects it."""
+    found = re.fullmatch(r"(?=[0.]*[1-9])(\d+(?:\.\d+)?)([smh])", text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 90s, 9m or 2h")
+    return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
+
+
 @dataclass
 class Stop:
     """When to stop: a deadline of the monotonic clock, or a signal that came.

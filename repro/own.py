@@ -2,16 +2,19 @@
 
 import argparse
 import hashlib
+import io
 import json
 import os
 import re
 import shutil
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
-from repro.command import DONE, Parser, Stop, size
+from repro.command import DONE, STOPPED, Parser, Stop, size, time_span
 from repro.command import run as run_command
 from repro.networks import NETWORKS, constructor
 from repro.papers import PAPERS
@@ -56,6 +59,8 @@ def make_parser() -> Parser:
     add("--weights", choices=("none", "imagenet"), default="none", help="of the encoder; default none")
     add("--seed", type=int, default=0, metavar="N")
     add("--device", choices=("auto", "cuda", "cpu"), default="auto")
+    add("--time-limit", type=time_span, metavar="9m", help="stop in time with a checkpoint; the same call goes on")
+    add("--quiet", action="store_true", help="say nothing but errors")
     add("--no-cache", action="store_true", help="read original images, prepare nothing")
     return parser
 
@@ -68,6 +73,11 @@ def _whole(text: str) -> int:
 
 def _main(arguments: Sequence[str] | None) -> int:
     options = make_parser().parse_args(arguments)
+    with redirect_stdout(io.StringIO() if options.quiet else sys.stdout):
+        return _own(options)
+
+
+def _own(options) -> int:
     networks = options.network or [OURS[options.recipe]]
     untrained = {row.network for _, row in _rows(options.recipe) if row.untrained}
     for network in networks:
@@ -84,11 +94,14 @@ def _main(arguments: Sequence[str] | None) -> int:
     _show(dataset)
     recipe = recipe_of(options, dataset)
     code, lines = DONE, []
+    stop = Stop(time.monotonic() + options.time_limit if options.time_limit else None)
     for network in networks:
         run = run_of(network, options.recipe, recipe, options.seed)
-        found, line = train(run, folder, options, dataset)
+        found, line = train(run, folder, options, dataset, stop)
         code = max(code, found)
         lines += [line] if line else []
+        if code == STOPPED:
+            break
     if lines:
         print(table(lines))
     return code
@@ -215,7 +228,7 @@ def run_of(network: str, paper: str, recipe: Recipe, seed: int) -> Run:
     return Run(network=network, options=row.options, train=train, test=test, recipe=recipe, seed=seed)
 
 
-def train(run: Run, folder: Path, options, dataset) -> tuple[int, list[str] | None]:
+def train(run: Run, folder: Path, options, dataset, stop: Stop) -> tuple[int, list[str] | None]:
     """Train and score a run unless it is done; return the exit code and its line of the table."""
     from repro.jobs.handout import LOADERS  # torch takes seconds to import
     from repro.jobs.one import one_by_one
@@ -223,7 +236,7 @@ def train(run: Run, folder: Path, options, dataset) -> tuple[int, list[str] | No
     from repro.progress import Watch, make_console
     from repro.runner import Setting
 
-    device, stop = pick_device(options.device), Stop()
+    device = pick_device(options.device)
     workers = min(LOADERS, os.cpu_count() or 1) if device.type == "cuda" else 0
     setting = Setting(folder, (f"own={dataset.root}",), device, workers, cache=not options.no_cache)
     stop.listen()

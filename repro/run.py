@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from repro import plan
-from repro.command import DONE, STOPPED, Parser, Stop
+from repro.command import DONE, STOPPED, Parser, Stop, time_span
 from repro.command import run as run_command
 from repro.compare import SEEDS
 from repro.data import DATASETS, check_options, find_root, search_folders
@@ -53,7 +53,7 @@ def make_parser() -> Parser:
     add("--epochs", type=_positive, metavar="N", help="fewer epochs: a reduced suite with a name of its own")
     add("--limit", type=_positive, metavar="N", help="N training images spread evenly over the list; likewise")
     add("--ablations", action="store_true", help="also our own ablations and the other readings of the protocol")
-    add("--time-limit", type=_duration, metavar="9m", help="stop in time with a checkpoint; 90s, 9m, 2h")
+    add("--time-limit", type=time_span, metavar="9m", help="stop in time with a checkpoint; 90s, 9m, 2h")
     add("--data", action="append", default=[], metavar="DIR", help="data folder, or NAME=DIR for one set; repeatable")
     add("--device", choices=("auto", "cuda", "cpu"), default="auto")
     add("--workers", type=_count, default=None, metavar="N", help="loader processes; changes nothing but speed")
@@ -65,7 +65,7 @@ def make_parser() -> Parser:
     add("--precision", choices=plan.PRECISIONS, help="of all runs, as a suite with a name of its own")
     add("--skip-nonfinite", type=_count, default=0, metavar="N", help="leave out up to N steps without a finite loss")
     add("--save-steps", type=_positive, default=2000, metavar="N", help="a checkpoint at least every N steps")
-    add("--save-every", type=_duration, default=300.0, metavar="5m", help="and at least so often; each epoch anyway")
+    add("--save-every", type=time_span, default=300.0, metavar="5m", help="and at least so often; each epoch anyway")
     add("--cache", metavar="DIR", help="prepared and generated data; default: $REPRO_CACHE or ~/.cache/repro")
     add("--no-cache", action="store_true", help="read original images, prepare nothing")
     add("--dry-run", action="store_true", help="print the plan and do nothing")
@@ -295,11 +295,6 @@ def _per_gpu(text: str) -> int | str:
 
 def _count(text: str) -> int:
     return int(_match(text, r"\d{1,4}", "a whole number, 0 or above")[0])
-
-
-def _duration(text: str) -> float:
-    number, unit = _match(text, r"(?=[0.]*[1-9])(\d+(?:\.\d+)?)([smh])", "a duration such as 90s, 9m or 2h").groups()
-    return float(number) * {"s": 1, "m": 60, "h": 3600}[unit]
 
 
 if __name__ == "__main__":

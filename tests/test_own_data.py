@@ -170,6 +170,22 @@ def test_a_network_is_trained_on_own_pairs_and_scored_on_their_test_part(folders
     assert sorted(path.name for path in folders["images"].iterdir()) == before
 
 
+@pytest.mark.slow
+def test_a_time_limit_stops_all_networks_and_the_same_call_goes_on(
+    folders, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(own, "ROOT", tmp_path)
+    monkeypatch.setenv("REPRO_CACHE", str(tmp_path / "cache"))
+    small = ["--recipe", "paper2", "--epochs", "1", "--batch", "4", "--size", "16x16", "--quiet"]
+    call = arguments(folders, *small, "--network", "unet", "--network", "unet3plus")
+    assert own.main([*call, "--time-limit", "0.1s"]) == 75
+    begun = [each for each in (tmp_path / "runs" / "own").glob("photos-*/*/") if each.name != "own"]
+    assert len(begun) <= 1 and not any((each / "record.json").exists() for each in begun)  # the second never
+    assert own.main(call) == 0
+    assert len([*(tmp_path / "runs" / "own").glob("photos-*/*/record.json")]) == 2
+    assert capsys.readouterr().out == ""
+
+
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
