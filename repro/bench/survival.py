@@ -202,10 +202,9 @@ def _once_saved(stage: Stage, name: str, steps: list[int], what: Callable[[], No
     """Do `what` when the checkpoints of these steps, and no others, are there: they are written beside training."""
 
     def wait() -> None:
-        until = time.monotonic() + PATIENCE
-        while [step for step, _ in checkpoint.generations(folder_of(stage, name))] != steps:
-            assert time.monotonic() < until, "the checkpoints were not written"
-            time.sleep(0.001)
+        folder = folder_of(stage, name)
+        there = _until(lambda: [step for step, _ in checkpoint.generations(folder)] == steps)
+        assert there, "the checkpoints were not written"
         what()
 
     return wait
@@ -239,10 +238,26 @@ def _flipped(share: float) -> Callable[[bytearray], bytes]:
 
 def _race(stage: Stage, name: str) -> tuple[bool, bool]:
     """Eight begin at once; seven leave as busy; the one that writes is killed, and the next call goes on."""
-    pids = [start(stage, name, before=at_step(5, lambda: time.sleep(1) or die())) for _ in range(8)]
+    gate = stage.folder / f"{name}.gate"  # a late one would find the run free and write, if the first died before
+    pids = [start(stage, name, before=at_step(5, lambda: _until(gate.exists) and die())) for _ in range(8)]
+    _until(lambda: sum(map(_has_ended, pids)) >= 7)
+    gate.touch()
     ends = sorted(end_of(pid) for pid in pids)
     done, same = _resumed(stage, name)
     return done and ends == [KILLED] + [BUSY] * 7, same
+
+
+def _until(condition: Callable[[], bool]) -> bool:
+    """Wait until something holds, at most so long that it is a mistake; return whether it does."""
+    last = time.monotonic() + PATIENCE
+    while not condition() and time.monotonic() < last:
+        time.sleep(0.001)
+    return condition()
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a child is over; it is left to be waited for."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _full(stage: Stage, name: str) -> tuple[bool, bool]:
