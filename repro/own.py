@@ -112,7 +112,7 @@ def _check_classes(options) -> None:
     from repro.data.own import read_classes
 
     classes = len(read_classes(options.classes)[0])
-    if _rows(options.recipe)[0][0].recipe.class_weights and classes != 2:
+    if declared(options.recipe).class_weights and classes != 2:
         named = f"{options.classes} names {classes}"
         raise ValueError(f"--recipe {options.recipe} weighs 2 classes and {named}; give another recipe.")
 
@@ -122,7 +122,7 @@ def _check_weights(networks: Sequence[str], options) -> None:
     if options.weights != "none":
         from repro.runner import check_weights  # torch takes seconds to import
 
-        recipe = replace(_rows(options.recipe)[0][0].recipe, weights=options.weights)
+        recipe = replace(declared(options.recipe), weights=options.weights)
         check_weights([run_of(network, options.recipe, recipe, options.seed) for network in networks])
 
 
@@ -186,7 +186,7 @@ def _warn(options) -> None:
     """Print a line where the processor would only emulate the recipe's precision; ValueError without the device."""
     from repro import machine  # torch takes seconds to import
 
-    precision = options.precision or _rows(options.recipe)[0][0].recipe.precision
+    precision = options.precision or declared(options.recipe).precision
     if machine.emulates(precision, machine.pick_device(options.device)):
         print(f"{machine.EMULATED.format(precision)}: see --precision float32.")
 
@@ -198,11 +198,16 @@ def _rows(recipe: str) -> list[tuple[Table, Row]]:
     return [(table, row) for table in tables for row in table.rows]
 
 
+def declared(paper: str) -> Recipe:
+    """Return a paper's recipe as declared: that of its first row."""
+    return _rows(paper)[0][0].recipe
+
+
 def recipe_of(options, dataset) -> Recipe:
     """Return the paper's recipe with what the command line replaces, a crop no larger than the smallest image."""
     from repro.data.images import size_of
 
-    recipe = _rows(options.recipe)[0][0].recipe
+    recipe = declared(options.recipe)
     fields = ("epochs", "batch", "size", "crop", "precision")
     given = {name: getattr(options, name) for name in fields if getattr(options, name)}
     recipe = replace(recipe, weights=options.weights, **given)
