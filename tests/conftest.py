@@ -23,3 +23,11 @@ def table(tmp_path):
         return tmp_path / name
 
     return write
+
+
+@pytest.fixture
+def no_weights(tmp_path, monkeypatch):
+    """A machine on which no published weights lie, in the suite's cache or in Hugging Face's."""
+    monkeypatch.setenv("REPRO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.file_download.HF_HUB_CACHE", str(tmp_path / "hub"), raising=False)

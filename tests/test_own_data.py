@@ -269,11 +269,8 @@ def test_a_class_that_is_never_labelled_is_said(folders, tmp_path, monkeypatch, 
     ],
 )
 def test_weights_that_no_run_could_start_from_are_refused_before_the_data_are_read(
-    network, sentence, tmp_path, capsys, monkeypatch
+    network, sentence, tmp_path, capsys, no_weights
 ):
-    monkeypatch.setenv("REPRO_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr("huggingface_hub.file_download.HF_HUB_CACHE", str(tmp_path / "hub"), raising=False)
     given = [f"--{name}={tmp_path / name}" for name in ("images", "labels", "classes")]
     assert own.main([*given, "--weights", "imagenet", "--network", "fcn", "--network", network]) == 2
     said = capsys.readouterr()
