@@ -159,8 +159,7 @@ def check_external(folder: Folder, report: Report) -> None:
         try:
             evidence = each.evidence()
             faults = [*_wrong_scores(each, evidence)]
-            if any(counts.images.tolist() != each.data["list"]["images"] for counts in evidence.values()):
-                faults.append("the images of its evidence are not those of its list")
+            faults += _wrong_report(each.data["list"], evidence)
             if each.data["name"] != each.id:
                 faults.append(f"its file is called {each.id}, it says {each.data['name']}")
         except UNREADABLE as error:
@@ -213,17 +212,29 @@ def _wrong_scores(record: Record, evidence: dict[str, Evidence]) -> Iterator[str
 def _wrong_lists(lists: dict, evidence: dict[str, Evidence]) -> Iterator[str]:
     """What selection and report lists share, and where the report list is not that of the evidence."""
     selection, report = lists["selection"], lists["report"]
-    images = set(selection["images"]) & set(report["images"])
+    images = set(selection["images"]) & set(_any(evidence).images.tolist())
     if images:
         yield f"selection and report share {len(images)} images, {sorted(images)[0]} for one"
     units = set(selection["units"]) & set(report["units"])
     if selection["data"] == report["data"] and units:
         yield f"selection and report share {', '.join(sorted(units)[:3])}"
-    for each in list(evidence.values())[:1]:  # images and units are the same for every evaluation
-        if each.images.tolist() != report["images"]:
-            yield "the images of its evidence are not those of its report list"
-        if set(each.units.tolist()) != set(report["units"]):
-            yield "the units of its evidence are not those of its report list"
+    yield from _wrong_report(report, evidence)
+
+
+def _wrong_report(report: dict, evidence: dict[str, Evidence]) -> Iterator[str]:
+    """Where a report list is not that of the evidence, which names its images."""
+    images, units = _any(evidence).images.tolist(), _any(evidence).units.tolist()
+    if len(images) != report["n"]:
+        yield f"its report list has {report['n']} images, its evidence counts {len(images)}"
+    if len(set(images)) != len(images):
+        yield "an image stands in its evidence twice"
+    if set(units) != set(report["units"]):
+        yield "the units of its evidence are not those of its report list"
+
+
+def _any(evidence: dict[str, Evidence]) -> Evidence:
+    """One evaluation of several: images and units are the same for each."""
+    return next(iter(evidence.values()))
 
 
 def _same(one: float | None, other: float | None) -> bool:

@@ -219,7 +219,6 @@ def describe(folder: Path, dataset, samples: Sequence, masks: Sequence[Path], ev
             "list": "report",
             "n": len(samples),
             "sha256": fingerprint(samples),
-            "images": first.images.tolist(),
             "units": sorted(set(first.units.tolist())),
         },
         "predictions": {"sha256": folder_hash(folder, masks), "n": len(masks), "encoding": encoding},

@@ -187,10 +187,9 @@ def test_units_of_two_data_sets_are_not_compared(root: Path):
     assert edit(root, elsewhere) == []
 
 
-def test_a_report_list_of_other_images_or_units_than_the_evidence_fails(root: Path):
-    assert edit(root, lambda data: data["lists"]["report"]["images"].reverse()) == [
-        "the images of its evidence are not those of its report list"
-    ]
+def test_a_report_list_of_more_images_or_other_units_than_the_evidence_fails(root: Path):
+    (fault,) = edit(root, lambda data: data["lists"]["report"].update(n=9))
+    assert fault.startswith("its report list has 9 images, its evidence counts ")
     assert "the units of its evidence are not those of its report list" in edit(
         root, lambda data: data["lists"]["report"]["units"].pop()
     )

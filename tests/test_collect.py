@@ -218,7 +218,7 @@ def set_at(*path, value):
         (set_at("run", "seed", value=7), "its name says"),
         (set_at("picture", value="x"), "the field 'picture' is in no record"),
         (set_at("classes", value="road"), "the field 'classes' is missing or of another kind"),
-        (set_at("lists", "report", "n", value=9), "the report list names 8 images and says 9"),
+        (set_at("lists", "report", "n", value=9), "its report list has 9 images, its evidence counts 8"),
         (set_at("lists", "report", "data", value="imagenet"), "a data set this suite does not know"),
         (set_at("lists", "report", "data", value="toy_chasedb1"), "whose numbers are not published"),
         (set_at("provenance", "machines", 0, "cpu", value="x" * 301), "a string of 301 characters"),

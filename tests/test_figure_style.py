@@ -1,11 +1,12 @@
 """What every figure's file keeps of what was drawn."""
 
 import io
+import re
 
 import numpy as np
 from PIL import Image
 
-from repro.figure.style import COLOURS, as_png, canvas
+from repro.figure.style import COLOURS, as_png, as_svg, canvas
 
 
 def test_a_png_keeps_the_colour_of_every_line():
@@ -20,3 +21,14 @@ def test_a_png_keeps_the_colour_of_every_line():
         wanted = [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
         nearest = np.abs(picture.astype(int) - wanted).max(-1)
         assert (nearest == 0).sum() > 100, colour
+
+
+def test_an_svg_is_drawn_to_a_hundredth_of_a_point_and_keeps_every_digit_of_its_text():
+    with canvas() as (figure, axes):
+        axes.plot(np.linspace(0, 1, 7), np.sqrt(np.linspace(0, 1, 7)))
+        axes.set_title("a gain of 2.4753 points < 3.1415")
+        drawn = as_svg(figure).decode()
+    assert "a gain of 2.4753 points &lt; 3.1415" in drawn
+    paths = re.findall(r' d="([^"]*)"', drawn)
+    assert len(paths) > 10 and not re.search(r"\.\d{3}", " ".join(paths))
+    assert max(len(line) - len(line.lstrip(" ")) for line in drawn.splitlines()) == 0

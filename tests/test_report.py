@@ -324,9 +324,6 @@ def one_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     evidence = {name: replace(each, images=np.array([content_hash(opened.path)])) for name, each in
                 record.evidence().items()}  # fmt: skip
     record.path.with_suffix(".npz").write_bytes(records.evidence_bytes(evidence))
-    data = record.data | {}
-    data["lists"]["report"]["images"] = [content_hash(opened.path)]
-    record.path.write_text(json.dumps(data))
     folder = tmp_path / "runs" / run.id / "predictions"
     folder.mkdir()
     Image.fromarray(np.ones((6, 8), np.uint8)).save(folder / f"{content_hash(opened.path)}.png")

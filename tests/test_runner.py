@@ -105,7 +105,8 @@ def test_a_record_holds_what_its_evidence_its_lists_and_its_labels_give(setting,
     assert {name: lists[name]["units"] for name in lists} == {
         "train": ["north"], "selection": ["south"], "report": ["west"],
     }  # fmt: skip
-    assert not set(lists["selection"]["images"]) & set(lists["report"]["images"])
+    counted = records.read_evidence(folder / "evidence.npz")["last native whole"].images.tolist()
+    assert len(lists["selection"]["images"]) == 3 and not set(lists["selection"]["images"]) & set(counted)
     assert len({lists[name]["sha256"] for name in lists}) == 3
     # squares of 6 x 8 = 48 pixels on 16 x 24 = 384; void pixels 1 + 2 + ... + 8 = 36 in the first row
     total = data["training"]["label_pixels"]
@@ -129,7 +130,7 @@ def test_a_finished_run_keeps_its_weights_and_no_checkpoint(setting):
         "record.json", "run.json", "selected.safetensors",
     ]  # fmt: skip
     pictures = {path.stem for path in (folder / "predictions").glob("*.png")}  # all five of the list: 4 first, 1 worst
-    assert pictures == set(json.loads((folder / "record.json").read_text())["lists"]["report"]["images"])
+    assert pictures == set(records.read_evidence(folder / "evidence.npz")["last native whole"].images.tolist())
     assert all(tensor.isfinite().all() for tensor in load_file(folder / "last.safetensors").values())
 
 

@@ -80,7 +80,10 @@ def _record(run: plan.Run, id: str) -> dict:
     return {
         "id": id, "run": run.identity(), "classes": ["road"], "structure": None,
         "scores": {f"{weights} native whole": scores for weights in ("last", "selected")},
-        "lists": {"report": {"data": run.test.data, "n": 500, "images": [f"{n:016x}" for n in range(500)]}},
+        "lists": {
+            "report": {"data": run.test.data, "n": 500},
+            "selection": {"images": [f"{n:016x}" for n in range(500)]},
+        },
         "training": {"steps": 1}, "network": {"parameters": 1, "flops": 1, "size": [1, 1]},
         "provenance": {"kind": "cpu-torch2.15", "seconds": 1.0},
     }  # fmt: skip

@@ -1,6 +1,7 @@
 """One clean style for every figure: legible in print and for colour-blind readers, the same bytes on every machine."""
 
 import io
+import re
 import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,9 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#9
 GREY = "#555555"  # of what is said beside the data
 DASHES = ("-", "--", ":", "-.")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # colour or form alone tells neighbours apart
+_TAG = re.compile(rb"<[^<>]*>")
+_FINER = re.compile(rb"(\.\d\d)\d+")  # of a coordinate
+_INDENT = re.compile(rb"^ +", re.MULTILINE)
 _STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -70,11 +74,12 @@ def as_png(figure: Canvas) -> bytes:
 
 
 def as_svg(figure: Canvas) -> bytes:
-    """Return the figure as SVG without a date, with fixed ids."""
+    """Return the figure as SVG without a date, with fixed ids, to a hundredth of a point and without indentation."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "repro"})
+    drawn = _INDENT.sub(b"", _TAG.sub(lambda tag: _FINER.sub(rb"\1", tag[0]), buffer.getvalue()))
     # Letters are text, a quarter of the bytes of their outlines; Verdana is as wide as DejaVu Sans.
-    return buffer.getvalue().replace(b"'DejaVu Sans'", b"'DejaVu Sans', Verdana, sans-serif")
+    return drawn.replace(b"'DejaVu Sans'", b"'DejaVu Sans', Verdana, sans-serif")
 
 
 def headline(figure: Canvas, title: str, *, letters: float = 12.5) -> None:

@@ -111,7 +111,7 @@ def _worst(index: Path) -> set[str]:
 
 def _add(found: Panels, exhibit: Exhibit, name: str, opened, kept: list[_Row]) -> None:
     """Add the images of one table and data set; those that most networks kept come first, until the budget is spent."""
-    order = kept[0].record.data["lists"]["report"]["images"]
+    order = next(iter(kept[0].record.evidence().values())).images.tolist()
     samples = dict(zip(order, opened.samples("report"), strict=True))
     count = {image: sum(image in row.predictions for row in kept) for image in order}
     wanted = sorted((image for image in order if count[image]), key=lambda image: -count[image])

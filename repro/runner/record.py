@@ -35,7 +35,9 @@ def make_record(
         "scores": records.scores_of(evidence, names),
         "lists": {
             "train": _list(run.train, lists.train) | _fitted(network, lists),
-            "selection": _list(Split(data=run.train.data, list=run.train.selection), lists.selection),
+            "selection": _list(Split(data=run.train.data, list=run.train.selection), lists.selection) | {
+                "images": [content_hash(sample.image) for sample in lists.selection],
+            },
             "report": _list(run.test, lists.report) | _field_of_view(lists.test_set),
         },
         "training": None if trained is None else {
@@ -59,17 +61,14 @@ def make_record(
 
 
 def _list(split: Split, samples: Sequence) -> dict:
-    """What a record says of an image list: enough to see that two lists share nothing."""
-    described = {
+    """What a record says of an image list; the images of the report's stand in the evidence, one by one."""
+    return {
         "data": split.data,
         "list": split.list,
         "n": len(samples),
         "sha256": fingerprint(samples),
         "units": sorted({sample.unit for sample in samples}),
     }
-    if split.list != "train":
-        described["images"] = [content_hash(sample.image) for sample in samples]
-    return described
 
 
 def _fitted(network: nn.Module, lists: Lists) -> dict:
