@@ -12,8 +12,8 @@ from repro.data import find_root, open_dataset, search_folders
 from repro.folders import every
 from repro.papers.spec import Suite
 from repro.plan import Job, Run, Split
-from repro.progress import duration
 from repro.suite import Order, is_done, jobs_of, runs_folder, short
+from repro.words import duration, many
 
 HEADS = ("state", "run", "seed", "table/row", "steps", "time", "memory")
 UNKNOWN = "?"
@@ -126,7 +126,7 @@ def describe_plan(suite: Suite, order: Order) -> str:
     costs = [known.of(job.run, order.data) for job in jobs]
     done = [is_done(suite, job) for job in jobs]
     head, *lines = columns(HEADS, list(map(_row, jobs, costs, done)), right=("seed", "steps", "time", "memory"))
-    text = [f"{suite.name}: {suite.title}; {len(jobs)} runs, in this order", f"  {head}"]
+    text = [f"{suite.name}: {suite.title}; {many(len(jobs), 'run')}, in this order", f"  {head}"]
     for job, line in zip(jobs, lines):
         text += [f"  {line}", *(f"  {'':26}also {cell}" for cell in job.cells[1:])]
     due = [(job, cost) for job, cost, finished in zip(jobs, costs, done) if not finished]
@@ -155,7 +155,7 @@ def _total(suite: Suite, due: Sequence[tuple[Job, Cost]], known: Known) -> Itera
     memory = max((cost.memory or 0 for _, cost in due), default=0)
     took = f"{duration(sum(seconds))} one after another" if seconds else "time unknown until measured"
     took += f" without {open_ones} that are unknown until measured" if open_ones and seconds else ""
-    yield f"due: {len(due)} runs, {took}" + (f", {memory / 2**30:.1f} GiB of memory" if memory else "")
+    yield f"due: {many(len(due), 'run')}, {took}" + (f", {memory / 2**30:.1f} GiB of memory" if memory else "")
     home = home_of(suite)
     size = sum(disk_of(known.parameters.get(_network(job.run.identity()), 0)) for job, _ in due if job.run.trained)
     about = f" (about {size / 2**30:.1f} GiB)" if size else ""

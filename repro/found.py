@@ -12,6 +12,7 @@ from repro.compare import Finding, compare, folder_of
 from repro.papers import PAPERS
 from repro.papers.spec import FactTable, Paper, Suite, Table
 from repro.table.grid import digits_of, number
+from repro.words import many
 
 UNTOUCHED = ("not run", "not built")  # words of printed cells that nothing was measured for
 
@@ -52,8 +53,7 @@ def _measured(suite: Suite, root: Path) -> Iterator[str]:
     kinds = ", ".join(sorted({record.kind for record in runs}))
     reduced = f" (reduced: `{suite.name}`)" if plan.is_reduced(suite) else ""
     yield from (f"## Measured: {markdown.text(suite.title)}{reduced}", "")
-    count = f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}"
-    yield from (f"{count} on {kinds}. Verdicts of the printed numbers: {_verdicts(suite, root)}.", "")
+    yield from (f"{many(len(runs), 'run')} on {kinds}. Verdicts of the printed numbers: {_verdicts(suite, root)}.", "")
     there = [*sorted(folder.tables.glob("*.md")), *sorted(folder.figures.glob("paper*.png"))]
     yield from (", ".join(f"[{path.stem}](../{path.relative_to(root)})" for path in there), "")
     if plan.is_reduced(suite):

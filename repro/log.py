@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from repro.command import DONE, Parser, run
 from repro.folders import RUNNING, RunFolder, find
-from repro.progress import duration
+from repro.words import duration
 
 EXAMPLES = (
     "repro log 16e6                     the run whose id begins so",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from repro.words import duration
+
 if TYPE_CHECKING:
     from repro.training import Events
     from repro.training import Progress as Training
@@ -108,12 +110,3 @@ def track(console: Console, what: str, things: Sequence[Thing]) -> Iterator[Thin
         for thing in things:
             yield thing
             bars.advance(task)
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: "48 s", "3 min", "2.5 h", "4.1 d"."""
-    for limit, unit, length, digits in ((90, "s", 1, 0), (5400, "min", 60, 0), (172800, "h", 3600, 1)):
-        if seconds < limit:
-            return f"{seconds / length:.{digits}f} {unit}"
-    return f"{seconds / 86400:.1f} d"
-

@@ -11,7 +11,8 @@ from repro.columns import columns
 from repro.command import DONE, Parser, run
 from repro.compare import SEEDS
 from repro.folders import RUNNING, STATES, RunFolder, every
-from repro.progress import duration, make_console
+from repro.progress import make_console
+from repro.words import duration, many
 
 HEADS = ("state", "run", "network", "trained on", "epoch", "seed", "time", "best", "score", "")
 COLOURS = {"running": "cyan", "done": "green", "failed": "red", "interrupted": "yellow"}
@@ -76,7 +77,7 @@ def show(found: Sequence[RunFolder], suite: str | None = None) -> None:
         console.print(line, style=COLOURS[row[0]], markup=False, soft_wrap=True)
     states = [row[0] for row in rows]
     counts = ", ".join(f"{states.count(state)} {state}" for state in STATES if state in states)
-    console.print(f"{len(rows)} runs: {counts}. {LEGEND[0].upper()}{LEGEND[1:]}", markup=False, soft_wrap=True)
+    console.print(f"{many(len(rows), 'run')}: {counts}. {LEGEND[0].upper()}{LEGEND[1:]}", markup=False, soft_wrap=True)
 
 
 def row_of(folder: RunFolder) -> list[str]:

@@ -16,6 +16,7 @@ from repro.networks import NETWORKS
 from repro.papers.spec import Suite
 from repro.parallel import ALONE, Processes
 from repro.plan import Job
+from repro.words import many
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ def work(suite: Suite, order: Order, console, stop: Stop) -> int:
     due = [job for job in jobs if job.run.id in due_ids]
     if order.processes.leads:
         _clear_leftovers(runs_folder(suite) / job.run.id for job in jobs if job not in due)
-    console.print(f"{suite.title}: {len(jobs)} runs, {len(jobs) - len(due)} done, {len(due)} due.", markup=False)
+    count = many(len(jobs), "run")
+    console.print(f"{suite.title}: {count}, {len(jobs) - len(due)} done, {len(due)} due.", markup=False)
     code = _perform(suite, due, order, console, stop) if due else DONE
     if not order.processes.leads:
         return code

@@ -44,7 +44,7 @@ def test_days_on_a_cpu_are_refused_unless_asked_for():
     days = Estimate({"a": 86400.0 * 3}, 0.1, GIB, 8 * GIB, 1, "cpu")
     with pytest.raises(ValueError, match="cityscapes would take about 3 days; give --device cpu"):
         said("cityscapes", days)
-    assert "1 runs to train, about 3.0 d" in said("cityscapes", days, asked="cpu")
+    assert "1 run to train, about 3.0 d" in said("cityscapes", days, asked="cpu")
     assert "about 3.0 d" in said("camvid", days)  # no paper's own data: nobody expects hours
 
 

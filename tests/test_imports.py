@@ -54,9 +54,9 @@ def area(name: str) -> str:
     return parts[0] if parts[0] == "baselines" or len(parts) == 1 else parts[1]
 
 
-# Which areas of repro each area may import, besides itself. command, files and progress are everybody's tools; the
+# Which areas of repro each area may import, besides itself. command, files and words are everybody's tools; the
 # package repro itself is empty.
-TOOLS = {"command", "files", "markdown", "repro"}
+TOOLS = {"command", "files", "markdown", "repro", "words"}
 VIEWS = {"table", "figure", "found", "pages", "report", "views"}
 READS = {
     *("papers", "plan", "metrics", "statistics", "records", "measurements", "external", "compare", "curves", "claims"),
@@ -139,7 +139,7 @@ def test_nothing_below_the_runner_imports_a_view():
 
 WITHOUT_TORCH = (
     VIEWS | READS | {"check", "demo", "environment", "command", "files", "networks", "suite", "run", "progress"}
-    | {"columns", "folders", "runs", "log", "dry_run", "card", "predict", "export"}
+    | {"words", "columns", "folders", "runs", "log", "dry_run", "card", "predict", "export"}
 )  # fmt: skip
 LIGHT = sorted(name for name in SOURCES if area(name) in WITHOUT_TORCH and not name.endswith("__main__"))
 

@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console
 
 from repro import progress
-from repro.progress import Watch, duration, track
+from repro.progress import Watch, track
+from repro.words import duration
 
 
 @pytest.fixture

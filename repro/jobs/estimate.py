@@ -18,7 +18,6 @@ from repro.models.checkpointing import checkpoint_blocks
 from repro.networks import build
 from repro.papers.spec import Suite
 from repro.plan import Job, Run
-from repro.progress import duration
 from repro.runner import Setting, needs_recomputation, open_lists
 from repro.suite import short
 from repro.training import (
@@ -30,6 +29,7 @@ from repro.training import (
     normalise,
     steps_per_epoch,
 )
+from repro.words import duration, many
 
 NEARLY_ALL = 0.9  # of the free memory: an estimate is no closer
 CHECKPOINT_BYTES = 3 * 4 * 4  # a parameter: weights, selected ones, two moments; two generations and one being written
@@ -201,8 +201,9 @@ def announce(suite: Suite, expected: Estimate, setting: Setting, console: Consol
             "give --device cpu to do it all the same, or --epochs and --limit for a reduced suite"
         )
     console.print(
-        f"{len(expected.seconds)} runs to train, about {duration(seconds)} on {expected.device} "
-        f"(measured on a few steps of {expected.networks} networks), {expected.need_bytes / 2**30:.1f} GiB of memory.",
+        f"{many(len(expected.seconds), 'run')} to train, about {duration(seconds)} on {expected.device} "
+        f"(measured on a few steps of {many(expected.networks, 'network')}), "
+        f"{expected.need_bytes / 2**30:.1f} GiB of memory.",
         markup=False,
     )
     if expected.device == "cpu" and at_once * expected.need_bytes > NEARLY_ALL * expected.free_bytes:

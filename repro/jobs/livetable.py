@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from repro.jobs.messages import Report
-from repro.progress import duration
+from repro.words import duration
 
 EVERY = 60.0  # seconds between two lines where there is no terminal
 ROWS = 30  # runs shown at once; the heading counts the others

@@ -11,6 +11,7 @@ from repro.records import Record
 from repro.report.tables import Cell, Exhibit
 from repro.report.verdicts import because
 from repro.table.grid import SCALE
+from repro.words import many
 
 _SHARES = 1000  # shares of a confusion matrix's row are kept as whole numbers of so many
 _IOU = 10_000  # and IoUs likewise
@@ -157,7 +158,7 @@ def plain(settings: dict) -> dict[str, str]:
 def list_text(name: str, described: dict) -> str:
     """Return what a record says of one of its image lists, in a line."""
     units = described.get("units", [])
-    where = f" from {len(units)} {'unit' if len(units) == 1 else 'units'}" if units else ""
+    where = f" from {many(len(units), 'unit')}" if units else ""
     return f"{name}: {described['n']} images of {described['data']}{where}, list {described['sha256']}"
 
 

@@ -14,6 +14,7 @@ from repro.papers.spec import Contradiction, Deviation, Paper, Suite
 from repro.records import Folder, Record
 from repro.report.tables import Cell
 from repro.report.verdicts import JUDGED
+from repro.words import many
 
 _SLUGS = {"supported": "reproduced", "holds": "reproduced", "contradicted": "below", "does not hold": "below",
           "undecided": "undecided", "inconsistent": "below", "inconsistent if pooled": "undecided",
@@ -149,4 +150,4 @@ def _each(facts) -> str:
 
 
 def _times(counts: Counter) -> str:
-    return "; ".join(f"{name} ({count} {'record' if count == 1 else 'records'})" for name, count in counts.items())
+    return "; ".join(f"{name} ({many(count, 'record')})" for name, count in counts.items())

@@ -13,6 +13,7 @@ from repro.report.tables import Exhibit
 from repro.report.verdicts import WORDS
 from repro.table import make_grid
 from repro.table.formats import as_markdown as grid_markdown
+from repro.words import many
 
 _GIBIBYTE = 2**30
 
@@ -99,4 +100,4 @@ def effort(content: Content) -> str:
     minutes = sum(each["seconds"] for each in provenance) / 60
     time = f"{minutes / 60:.1f} hours" if minutes >= 60 else f"{minutes:.0f} minutes"
     memory = max((each.get("peak_memory_bytes") or 0 for each in provenance), default=0) / _GIBIBYTE
-    return f"{len(provenance)} runs, {time} in all" + (f", at most {memory:.1f} GiB each" if memory else "")
+    return f"{many(len(provenance), 'run')}, {time} in all" + (f", at most {memory:.1f} GiB each" if memory else "")
