@@ -140,10 +140,12 @@ def _choice(one: Deviation) -> tuple[str, ...]:
 def _contradicts(paper: Paper) -> Iterator[str]:
     """The audit's arithmetic, and what is declared beside it."""
     yield from ("## Where it contradicts itself, its data or the world", "")
-    yield from (f"`python -m repro.audit {paper.id}` has the arithmetic.", "")
+    yield from ("### By arithmetic from the printed numbers", "")
+    yield from (f"`python -m repro.audit {paper.id}` shows each step.", "")
     for finding in check_paper(paper):
         if finding.word != NOTED:
             yield f"- {markdown.text(finding.place)}: **{finding.verdict}**. {markdown.text(finding.sentence)}"
+    yield from ("", "### By reading", "")
     for one in paper.contradictions:
         source = f" Source: {one.source}." if one.source else ""
         arithmetic = " (By arithmetic, in the audit.)" if one.id in COVERED else ""
