@@ -3,12 +3,10 @@
 import csv
 import io
 
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
 from repro import measurements, plan
 from repro.compare import Comparison, Finding
 from repro.figure.said import context, headline_findings, nothing, seeds_text
-from repro.figure.style import COLOURS, GREY, MARKERS, canvas, headline, notes
+from repro.figure.style import COLOURS, GREY, MARKERS, canvas, headline, in_decades, notes
 from repro.statistics import t_interval
 from repro.table.grid import SCALE
 
@@ -75,12 +73,9 @@ def _points(panel, points: list[Point], scale: float, look: dict[str, dict]) -> 
             ends = [scale * min(max(each, 0.0), 1.0) for each in interval]
             panel.plot((cost, cost), ends, color=look[finding.row.name]["color"], linewidth=1)
     if points:
-        panel.set_xscale("log")
+        in_decades(panel)
         costs = [cost for _, cost in points]
         panel.set_xlim(min(costs) / 1.5, max(costs) * 1.5)
-        panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        panel.xaxis.set_minor_formatter(NullFormatter())
         panel.margins(y=0.12)
 
 

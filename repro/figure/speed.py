@@ -3,7 +3,7 @@
 import csv
 import io
 
-from repro.figure.style import COLOURS, GREY, canvas, empty, headline, notes
+from repro.figure.style import COLOURS, GREY, canvas, empty, headline, in_decades, notes
 
 OURS, OTHER, GOAL = COLOURS[0], "#B8B8B8", COLOURS[1]
 
@@ -29,7 +29,7 @@ def draw(lines: list[dict[str, str]]):
         if shown:
             axes.set_yticks(range(len(shown)), [_name(line) for line in shown], fontsize=7.5)
             axes.invert_yaxis()
-            axes.set_xscale("log")
+            in_decades(axes)
             axes.axvline(1, color=GREY, linewidth=1)
             axes.set_xlabel("times as fast as the plain path, of the medians")
             axes.set_xlim(0.7, 2 * max(float(line[key]) for line in shown for key in ("ratio", "wanted") if line[key]))

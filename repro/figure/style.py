@@ -12,6 +12,7 @@ import numpy as np
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from PIL import Image
 
 # Okabe and Ito 2008, "Color universal design"; black last.
@@ -94,6 +95,14 @@ def notes(figure: Canvas, lines: Iterable[str]) -> None:
     wrapped = [part for line in lines for part in textwrap.wrap(line, width=width, subsequent_indent="   ")]
     figure.supxlabel("\n".join(wrapped), x=0.01, ha="left", fontsize=7, color=GREY, linespacing=1.35)
     figure.set_figheight(figure.get_figheight() + 0.133 * len(wrapped))
+
+
+def in_decades(axes) -> None:
+    """Make the horizontal axis logarithmic, with plain numbers at 1, 2 and 5 of each decade."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def empty(axes, sentence: str) -> None:
