@@ -39,6 +39,12 @@ def judged(path):
         (r"\begin{tabular}[c]{@{}c@{}}Acc\\ (\%)\end{tabular}", "Acc (%)"),
         (r"\multicolumn{1}{>{\columncolor{gray!10}}c}{95.0}", "95.0"),
         (r"\ding{51}", "✓"),
+        (r"\SI{95.0}{\percent}", "95.0%"),
+        (r"95.0\textpm0.3", "95.0±0.3"),
+        (r"\scalebox{0.9}{95.0}", "95.0"),
+        (r"\rule{0pt}{2.5ex}95.0", "95.0"),
+        (r"\multirow[c]{2}*[-2pt]{95.0}", "95.0"),
+        (r"U-Net~\citep[see][p. 3]{a}", "U-Net"),
     ],
 )
 def test_marks_of_latex_are_no_part_of_a_number(table, cell, plain):
@@ -50,13 +56,25 @@ def test_marks_of_latex_are_no_part_of_a_number(table, cell, plain):
     assert cells(table(text, "t.tex")) == [["Method", "A"], ["B", plain]]
 
 
+@pytest.mark.parametrize(
+    "rule", [r"\midrule[1pt]", r"\cmidrule[1pt](l{2pt}r){1-2}", r"\noalign{\smallskip}", r"\\*[2pt]%"]
+)
+@pytest.mark.parametrize("kind", ["tabular", "array", "NiceTabular"])
+def test_what_stands_between_rows_of_latex_is_no_part_of_a_name(table, rule, kind):
+    between = rule if rule.startswith(r"\\") else rf"\\ {rule}"
+    text = f"\\begin{{{kind}}}{{lc}}\nM & IoU {between}\nA & 61.5 \\\\\n\\end{{{kind}}}\n"
+    assert cells(table(text, "t.tex")) == [["M", "IoU"], ["A", "61.5"]]
+
+
 def test_marks_of_markdown_are_no_part_of_a_number(table):
     text = "| M | IoU | F1 |\n|--|--|--|\n| A | _61.5_ | 76.2<sup>1</sup> |\n"
     assert cells(table(text, "t.md"))[1] == ["A", "61.5", "76.2^1"]
     assert cells(table(text.replace("_61.5_", "`61.5`"), "t.md"))[1] == ["A", "61.5", "76.2^1"]
+    html = text.replace("_61.5_", '<span class="best">61.5</span><br>&plusmn;&nbsp;2.0').replace("<sup>1</sup>", r"\*")
+    assert cells(table(html, "t.md"))[1] == ["A", "61.5 ± 2.0", "76.2"]
 
 
-@pytest.mark.parametrize("mark", ["±0.3", "_±0.3", "^1", " [94.1, 96.0]", " (+0.3)", "↑", "†", "§", "¹"])
+@pytest.mark.parametrize("mark", ["±0.3", "_±0.3", "^1", " [94.1, 96.0]", " (+0.3)", "+0.3", "↑", "†", "§", "¹"])
 def test_what_stands_behind_a_number_is_left_out(table, mark):
     assert judged(table(f'Method,Acc,Sen,Sp\nA,"95.0{mark}",80.0,96.7\n')) == []
 

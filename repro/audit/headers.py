@@ -19,9 +19,9 @@ ALIASES = {
     "auc": "auc aucroc rocauc auroc",
 }
 _METRIC = {alias: metric for metric, aliases in ALIASES.items() for alias in aliases.split()}
-_NUMBER = re.compile(r"(\d*[.,]?\d+|\d+\.)\s*(%?)\s*(?:(?:±|\+/-|\+-|[(\[_^↑↓]).*)?[†‡§*¹²³]*")
+_NUMBER = re.compile(r"(\d*[.,]?\d+|\d+\.)\s*(%?)\s*(?:(?:±|[+(\[_^↑↓]).*)?[†‡§*¹²³]*")
 _SIGNED = re.compile(r"[+\-−–]\s*[\d.,]*\d")
-_MISSING = {"", "-", "--", "---", "–", "—", "−", "/", "n/a", "na", "nan", "none", "n.a.", "?", "...", "…"}
+_MISSING = {"", "-", "--", "---", "–", "—", "−", "/", "n/a", "na", "nan", "none", "n.a.", "nr", "n.r.", "?", "...", "…"}
 _TICKS = {"✓", "✔", "√", "✗", "✘", "×", "x", "yes", "no"}
 _MEANS = {"mean", "avg", "average"}
 _NO_SCORES = {"std", "sd", "stdev", "deviation", "dev", "sem", "var", "variance", "ci", "p-value", "count", "rank"}

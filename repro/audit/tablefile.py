@@ -1,18 +1,24 @@
 """Tables in CSV, Markdown and LaTeX as rows of plain cells; nothing here knows what a score is."""
 
 import csv
+import html
 import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 _LARGEST = 5_000_000  # bytes: a table of a paper has a few thousand
-_RULES = re.compile(r"\\(?:toprule|midrule|bottomrule|hline|(?:cline|cmidrule)(?:\([a-z]*\))?\{[^}]*\}|addlinespace)")
 _BRACED = r"\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}"  # braces in braces, as in @{\extracolsep{\fill}}
+_RULES = re.compile(
+    r"\\(?:(?:toprule|midrule|bottomrule|addlinespace|[hc]dashline)(?:\[[^]]*\])?|hline"
+    r"|(?:cline|cmidrule|cdashline|Xhline|noalign|specialrule)(?:\[[^]]*\])?(?:\([^)]*\))?(?:" + _BRACED + r")+)"
+)
 _SPAN = re.compile(r"\\multicolumn\s*\{(\d{1,2})\}\s*" + _BRACED + r"\s*\{")
 _DROPPED = re.compile(
-    r"\\(?:cite[tp]?|ref|label|caption|footnote|[vh]space|h?phantom|rotatebox|(?:cell|row|text)?color|colorbox)"
-    r"(?:\[[^]]*\])?\{[^}]*\}"
+    r"\\(?:cite[a-z]*|ref|label|caption|footnote|[vh]space|h?phantom|href|(?:rotate|scale|raise|par)box"
+    r"|(?:cell|row|text|arrayrule)?color|colorbox)\*?(?:\[[^]]*\])*\{[^}]*\}"
+    r"|\\(?:rule|fontsize)(?:\[[^]]*\])?\{[^}]*\}\{[^}]*\}"
+    r"|\\multirow\s*(?:\[[^]]*\]\s*)?\{[^}]*\}\s*(?:\[[^]]*\]\s*)?(?:\{[^}]*\}|\*|=)\s*(?:\[[^]]*\])?"
 )
 # A head of several lines in one cell: \\ in it ends no row.
 _LINES = re.compile(
@@ -20,15 +26,21 @@ _LINES = re.compile(
     r"|\\begin\{tabular\}(?:\[[^]]*\])?" + _BRACED + r"((?:(?!\\begin|\\end|(?<!\\)&).)*)\\end\{tabular\}",
     re.S,
 )
+_BODY = re.compile(
+    r"\\begin\{((?:xl)?tabular[*xy]?|NiceTabular[*X]?|tabu|longtable|array|(?:long|tall)?tblr)\}(.*?)\\end\{\1\}", re.S
+)
 _WRAPPED = re.compile(r"\\[A-Za-z]+\*?(?:\[[^]]*\])?\{([^{}]*)\}")
 _SYMBOLS = {
     r"\pm": "±",
+    r"\textpm": "±",
     r"\checkmark": "✓",
     r"\ding{51}": "✓",
     r"\ding{55}": "✗",
     r"\,": " ",
     r"\;": " ",
+    r"\ ": " ",
     r"\%": "%",
+    r"\percent": "%",
     r"\_": "_",
     r"\&": "&",
     r"\#": "#",
@@ -103,12 +115,12 @@ def _markdown(text: str) -> list[list[list[str]]]:
 
 def _latex(text: str) -> list[list[list[str]]]:
     """Return the tabulars, or the rows of a bare fragment."""
-    text = re.sub(r"(?<!\\)%.*", "", text)
+    text = re.sub(r"(?<!\\)((?:\\\\)*)%.*", r"\1", text)  # a comment may follow \\ at once
     text = _LINES.sub(lambda found: (found[1] or found[2]).replace(r"\\", " "), text)
-    bodies = re.findall(r"\\begin\{(?:tabular[*xy]?|longtable)\}(.*?)\\end\{(?:tabular[*xy]?|longtable)\}", text, re.S)
+    bodies = [found[2] for found in _BODY.finditer(text)]
     tables = []
     for body in bodies or [text]:
-        rows = (re.sub(r"^\s*\[[^]]*\]", "", row) for row in re.split(r"\\\\|\\tabularnewline", body))
+        rows = (re.sub(r"^\*?\s*\[[^]]*\]", "", row) for row in re.split(r"\\\\|\\tabularnewline", body))
         cells = [re.split(r"(?<!\\)&", _RULES.sub("", row)) for row in rows]
         if bodies and cells:
             cells[0][0] = re.sub(rf"^\s*(?:\[[^]]*\])?(?:{_BRACED}\s*)+", "", cells[0][0])
@@ -129,7 +141,6 @@ def _spread(row: list[str]) -> list[str]:
 def _plain(cell: str) -> str:
     """Return a cell without markup: bold, underline, math, links, citations."""
     cell = _DROPPED.sub("", cell)
-    cell = re.sub(r"\\multirow\s*\{[^}]*\}\s*(?:\[[^]]*\])?\s*\{[^}]*\}", "", cell)
     for symbol, text in _SYMBOLS.items():
         cell = cell.replace(symbol, text)
     cell = re.sub(r"(?<=[\d}])(?=\\[A-Za-z]+\{)|<su[bp]>", "^", cell)  # 92.5\textsuperscript{1} is not 92.51
@@ -137,7 +148,8 @@ def _plain(cell: str) -> str:
         cell = _WRAPPED.sub(r"\1", cell)
     cell = re.sub(r"\\[A-Za-z]+\s?|[{}]", "", cell)
     cell = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", cell)
-    cell = re.sub(r"</?[a-z]+>", "", cell)
+    cell = re.sub(r"</?[a-z]+(?: [^>]*)?/?>", "", cell.replace("<br>", " "))
+    cell = html.unescape(re.sub(r"\\([*#~])", r"\1", cell))
     return re.sub(r"\s+", " ", cell.replace("**", "").replace("__", "").replace("`", "")).strip(" *^_")
 
 
