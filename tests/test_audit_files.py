@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from repro.audit.__main__ import main
 from repro.audit.asked import Asked
 from repro.audit.files import check_file
-from repro.audit.headers import column_scores, metric_of, printed_number, understand
+from repro.audit.headers import column_scores, printed_number, understand
+from repro.audit.names import metric_of
 from repro.audit.tablefile import RawTable, read_tables
 
 CSV = """Method,Acc,Sen,Sp
@@ -41,6 +42,18 @@ def run(capsys, *arguments):
         ("mIoU", ("class jaccard", "")),
         ("DRIVE Acc", ("accuracy", "DRIVE")),
         ("Sen (CHASE_DB1)", ("sensitivity", "CHASEDB1")),
+        ("Accuracy (ACC)", ("accuracy", "")),
+        ("Dice similarity coefficient (DSC), %", ("dice", "")),
+        ("Recall/Sensitivity", ("sensitivity", "")),
+        ("DRIVE Jaccard index (JI)", ("jaccard", "DRIVE")),
+        ("Acc in percent", ("accuracy", "")),
+        ("Acc^a", ("accuracy", "")),
+        ("F1 macro", ("class dice", "")),
+        ("mean intersection over union (mIoU)", ("class jaccard", "")),
+        ("Weighted F1", ("", "")),
+        ("Boundary IoU", ("", "")),
+        ("Median Dice", ("", "")),
+        ("Δ Dice", ("", "")),
         ("AUC", ("auc", "")),
         ("Params (M)", ("", "")),
         ("Method", ("", "")),

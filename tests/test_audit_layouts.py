@@ -8,7 +8,8 @@ import pytest
 
 from repro.audit.asked import Asked
 from repro.audit.files import check_file
-from repro.audit.headers import metric_of, understand
+from repro.audit.headers import understand
+from repro.audit.names import metric_of
 from repro.audit.tablefile import read_tables
 
 DRIVE = "96.4 & 80.0 & 98.0"  # p = .0876: .0876 * .8 + .9124 * .98 = .9642
@@ -100,6 +101,11 @@ def test_decimal_commas_between_commas_are_refused(table):
 @pytest.mark.parametrize("header", ["IoU std", "Dice (SD)", "F1 Std.", "Acc CI"])
 def test_a_spread_is_no_score(header):
     assert metric_of(header) == ("", "")
+
+
+@pytest.mark.parametrize("header", ["Dice ± SD", "Dice±SD", "Dice (mean ± std)", "Mean±SD Dice", "DSC±σ"])
+def test_a_score_with_its_spread_is_a_score(header):
+    assert metric_of(header) == ("dice", "")
 
 
 def test_spreads_in_columns_of_their_own_are_not_accused(table):

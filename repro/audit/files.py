@@ -6,8 +6,9 @@ from pathlib import Path
 from repro.audit.asked import Asked
 from repro.audit.finding import Finding
 from repro.audit.group import Group, Printed, PrintedRow, true_shares
-from repro.audit.headers import ReadTable, audited, column_scores, has_scores, has_spread, is_mean, understand
+from repro.audit.headers import ReadTable, audited, column_scores, has_scores, understand
 from repro.audit.known import KNOWN_SETS, known_set
+from repro.audit.names import has_spread, is_mean
 from repro.audit.readings import OVER_CLASSES, any_share
 from repro.audit.rows import check_group
 from repro.audit.sweep import SweepRow, check_sweep, identical_rows

@@ -5,31 +5,19 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from repro.audit.group import SHORT, Printed
+from repro.audit.names import is_mean, metric_of, names_no_scores
 from repro.audit.tablefile import RawTable
 
-ALIASES = {
-    "accuracy": "acc ac accuracy pa pixelacc pixelac pixelaccuracy pixelwiseaccuracy oa overallaccuracy aacc",
-    "sensitivity": "sen se sens sensitivity recall rec tpr truepositiverate",
-    "specificity": "sp spe spec specificity tnr truenegativerate",
-    "precision": "pre prec precision ppv",
-    "jaccard": "ja jac js ji jaccard jaccardindex iou intersectionoverunion",
-    "dice": "di dc dice dsc f1 f1score fscore fmeasure dicescore dicecoefficient dicesimilaritycoefficient",
-    "class jaccard": "miou meaniou mjaccard",
-    "class dice": "mdice mf1 meandice meanf1 macrof1 mdsc",
-    "auc": "auc aucroc rocauc auroc",
-}
-_METRIC = {alias: metric for metric, aliases in ALIASES.items() for alias in aliases.split()}
 _NUMBER = re.compile(r"(\d*[.,]?\d+|\d+\.)\s*(%?)\s*(?:(?:±|[+(\[_^↑↓]).*)?[†‡§*¹²³]*")
 _SIGNED = re.compile(r"[+\-−–]\s*[\d.,]*\d")
 _MISSING = {"", "-", "--", "---", "–", "—", "−", "/", "n/a", "na", "nan", "none", "n.a.", "nr", "n.r.", "?", "...", "…"}
 _TICKS = {"✓", "✔", "√", "✗", "✘", "×", "x", "yes", "no"}
-_MEANS = {"mean", "avg", "average"}
-_NO_SCORES = {"std", "sd", "stdev", "deviation", "dev", "sem", "var", "variance", "ci", "p-value", "count", "rank"}
-_NO_SCORES |= {"gain", "gains", "improvement", "improvements", "difference", "delta", "loss"}
 _MOST_PERCENT = 100
 # Heads of columns whose rows were not scored on the same pixels.
 _SETS_IN_ROWS = {"dataset", "datasets", "database", "data", "testset", "image", "fold", "class", "category", "organ"}
 _SETS_IN_ROWS |= {"case", "subject", "patient", "split", "site", "cohort", "modality", "region", "structure", "target"}
+_SETS_IN_ROWS |= {"set", "domain", "images", "sequence", "video", "scan", "slice", "volume", "scene"}
+_OF_A_SET = {"test", "testing", "target", "evaluation", "name", "no", "number", "id"}  # "Test dataset", "Image No."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +64,7 @@ def understand(table: RawTable) -> ReadTable:
     head, rows = _whole_head(rows[first:])
     columns = _score_columns(head, above, rows)
     scores = {column.index for column in columns}
-    sets = [i for i, cell in enumerate(head) if i not in scores and _letters(cell) in _SETS_IN_ROWS]
+    sets = [i for i, cell in enumerate(head) if i not in scores and _is_of_sets(cell)]
     named = [i for i in range(len(head)) if i not in scores and (i == 0 or i in sets or _is_text(rows, i))]
     found = _rows(rows, [i for i in named if i not in sets], sets)
     for (name, cells), _ in found:
@@ -157,26 +145,12 @@ def _is_ticked(rows: list[list[str]], column: int) -> bool:
     return bool(filled) and filled <= _TICKS
 
 
-def has_spread(cell: str) -> bool:
-    """Return whether a cell or a header says that its numbers are means with a spread: 92.5 ± 0.3."""
-    return re.search(r"±|\+/-|\+-", cell) is not None
-
-
-def is_mean(name: str) -> bool:
-    """Return whether a row's name says that its numbers are means: "Average", "U-Net mean", "mean ± std"."""
-    return has_spread(name) or _last_word(name) in _MEANS
-
-
 def _is_no_scores(name: str, row: list[str], columns: set[int]) -> bool:
     """Return whether a row holds spreads or gains: by its name, or by a sign before every number of the columns."""
-    if _last_word(name) in _NO_SCORES:
-        return not has_spread(name)  # "mean ± SD" holds means
+    if names_no_scores(name):
+        return True
     filled = [row[i] for i in columns if row[i].strip().lower() not in _MISSING]
     return bool(filled) and all(map(_SIGNED.match, filled))
-
-
-def _last_word(name: str) -> str:
-    return re.split(r"[\s()]+", f" {name.lower().rstrip('. )(%')}")[-1]
 
 
 def _is_word(cell: str) -> bool:
@@ -188,34 +162,10 @@ def _width(rows: list[list[str]]) -> int:
     return max(i + 1 for row in rows for i, cell in enumerate(row) if cell)
 
 
-def _letters(cell: str) -> str:
-    return "".join(letter for letter in cell.lower() if letter.isalpha())
-
-
-def metric_of(header: str) -> tuple[str, str]:
-    """Return the metric a header names and what else it says: ("accuracy", "DRIVE") for "DRIVE Acc (%)"; "" if none.
-
-    "Dice std" names no score but the spread of one. "Dice avg" is a mean over classes, as mDice is.
-    """
-    words = re.findall(r"[^\s,;:/()\[\]%↑↓]+", header.replace("CHASE_DB1", "CHASEDB1"))
-    words = [part for word in words for part in re.split(r"[_]", word) if part]
-    for size in (3, 2, 1):
-        for metric_words, rest in ((words[-size:], words[:-size]), (words[:size], words[size:])):
-            metric = _METRIC.get("".join(letter for letter in "".join(metric_words).lower() if letter.isalnum()))
-            if metric and len(metric_words) == size:
-                return _meant(metric, rest)
-    return "", ""
-
-
-def _meant(metric: str, rest: list[str]) -> tuple[str, str]:
-    """Return the metric with what else its header says, where that says that it is a mean or a spread."""
-    says = {word.lower().strip(".") for word in rest}
-    others = " ".join(word for word in rest if word.lower().strip(".") not in {*_MEANS, *_NO_SCORES, "±"})
-    if "±" in says:
-        return metric, others
-    if says & _MEANS and f"class {metric}" in ALIASES:
-        return f"class {metric}", others
-    return ("", "") if says & _NO_SCORES and not says & _MEANS else (metric, " ".join(rest))
+def _is_of_sets(cell: str) -> bool:
+    """Return whether a column is headed as one of data sets, folds, images or the like."""
+    words = re.findall("[a-z]+", cell.lower())
+    return bool({"".join(words), "".join(word for word in words if word not in _OF_A_SET)} & _SETS_IN_ROWS)
 
 
 def printed_number(cell: str) -> tuple[str, bool] | None:

@@ -1,0 +1,76 @@
+"""Which score a name means: that of a column, and whether a row or column holds means, spreads or gains."""
+
+import re
+
+ALIASES = {
+    "accuracy": "acc ac accuracy aacc pa pixelacc pixelac pixelaccuracy pixelwiseaccuracy oa overallacc"
+    " overallaccuracy",
+    "sensitivity": "sen se sens sensitivity recall rec tpr truepositiverate",
+    "specificity": "sp spe spec specificity tnr truenegativerate",
+    "precision": "pre prec precision ppv",
+    "jaccard": "ja jac js ji jaccard iou intersectionoverunion",
+    "dice": "di dc dice dsc f1 f1score f1measure fscore fmeasure sorensendice sørensendice",
+    "class jaccard": "miou meaniou mjaccard mji meanintersectionoverunion",
+    "class dice": "mdice mf1 meandice meanf1 macrof1 mdsc",
+    "auc": "auc aucroc rocauc auroc",
+}
+_METRIC = {alias: metric for metric, aliases in ALIASES.items() for alias in aliases.split()}
+_MEANS = {"mean", "avg", "average", "macro"}
+_NO_SCORES = {"std", "sd", "stdev", "σ", "deviation", "dev", "sem", "var", "variance", "ci", "p-value", "count", "rank"}
+_NO_SCORES |= {"gain", "gains", "improvement", "improvements", "difference", "diff", "delta", "δ", "loss"}
+_OTHER_SCORES = {"weighted", "boundary", "surface", "median", "iqr", "min", "max", "error"}
+_FILLERS = {"coefficient", "coeff", "coef", "index", "score", "similarity", "rate", "value", "in", "percent"}
+
+
+def metric_of(header: str) -> tuple[str, str]:
+    """Return the metric a header names and what else it says: ("accuracy", "DRIVE") for "DRIVE Acc (%)"; "" if none.
+
+    "Dice std" names no score but the spread of one. "Dice avg" is a mean over classes, as mDice is. "Accuracy (ACC)"
+    says one thing twice.
+    """
+    header = re.sub(r"\^\S*|[¹²³]", "", header.replace("CHASE_DB1", "CHASEDB1"))
+    words = [word for word in re.split(r"(?:[\s,;:/()\[\]%↑↓_±]|\+/?-)+", header) if word]
+    metric, rest = _named(words)
+    return _meant(metric, rest, has_spread(header)) if metric else ("", "")
+
+
+def _named(words: list[str]) -> tuple[str, list[str]]:
+    """Return the metric that the last or first words name, and the others without further names of it."""
+    for size in (4, 3, 2, 1):
+        for metric_words, rest in ((words[-size:], words[:-size]), (words[:size], words[size:])):
+            metric = _METRIC.get("".join(letter for letter in "".join(metric_words).lower() if letter.isalnum()))
+            if metric and len(metric_words) == size:
+                rest = [word for word in rest if word.lower().strip(".") not in _FILLERS]
+                again, others = _named(rest)
+                return metric, others if again == metric else rest
+    return "", []
+
+
+def _meant(metric: str, rest: list[str], spread: bool) -> tuple[str, str]:
+    """Return the metric with what else its header says, unless that makes a mean, a spread or another score of it."""
+    says = {word.lower().strip(".") for word in rest}
+    if says & _OTHER_SCORES or (says & _NO_SCORES and not spread and not says & _MEANS):
+        return "", ""
+    others = " ".join(word for word in rest if word.lower().strip(".") not in _MEANS | _NO_SCORES)
+    if spread:
+        return metric, others
+    return (f"class {metric}", others) if says & _MEANS and f"class {metric}" in ALIASES else (metric, " ".join(rest))
+
+
+def has_spread(cell: str) -> bool:
+    """Return whether a cell or a header says that its numbers are means with a spread: 92.5 ± 0.3."""
+    return re.search(r"±|\+/-|\+-", cell) is not None
+
+
+def is_mean(name: str) -> bool:
+    """Return whether a row's name says that its numbers are means: "Average", "U-Net mean", "mean ± std"."""
+    return has_spread(name) or _last_word(name) in _MEANS
+
+
+def names_no_scores(name: str) -> bool:
+    """Return whether a row's name says that it holds spreads or gains: "Std", not "mean ± SD"."""
+    return _last_word(name) in _NO_SCORES and not has_spread(name)
+
+
+def _last_word(name: str) -> str:
+    return re.split(r"[\s()]+", f" {name.lower().rstrip('. )(%')}")[-1]
