@@ -147,6 +147,24 @@ def test_a_row_of_signed_numbers_is_no_scores_and_a_single_one_is_refused(table)
         check_file(table("Method,IoU,Dice\nA,61.5,−76.2\n"), Asked())
 
 
+@pytest.mark.parametrize("head", ["Method,Mean Acc,Mean Sen,Mean Sp\n", ",Average,,\nMethod,Acc,Sen,Sp\n"])
+def test_scores_headed_as_means_are_not_pooled(table, head):
+    # Two images, p = .1 and .5, Sp .9. A has Sen .9 and .5, Acc .90 and .70; B has Sen .5 and .9, Acc .86 and .90.
+    text = head + "A,0.80,0.70,0.90\nB,0.88,0.70,0.90\n"  # pooled, p would be .5 and .1
+    assert judged(table(text)) == []
+    assert [word for _, word in judged(table(text.replace("0.88", "0.55")))] == ["inconsistent"]
+
+
+@pytest.mark.parametrize("head", ["Image No.", "Image ID", "Test dataset", "Dataset name", "Testing set", "Domain"])
+def test_rows_headed_as_sets_or_images_need_not_share_a_share(table, head):
+    assert judged(table(f"{head},Acc,Sen,Sp\n1,96.4,80.0,98.0\n2,93.0,85.0,95.0\n")) == []  # p = .09 and .2
+
+
+def test_a_score_without_another_beside_it_is_named(table):
+    _, notes = check_file(table("Method,IoU,F1,Fold 1 Recall\nA,61.5,76.2,80.0\n"), Asked())
+    assert notes == ["table.csv: no other score of the same data to test with: Fold 1 Recall."]
+
+
 def test_averages_over_organs_are_means_over_classes(table):
     assert metric_of("Avg. Dice") == metric_of("Dice avg") == ("class dice", "")
     # liver .615 and .762, spleen .800 and .889: averages .708 and .826, though 2 * .708 / 1.708 = .829

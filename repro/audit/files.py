@@ -1,5 +1,6 @@
 """The audit of somebody else's table: the rows of a file, grouped by data set."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def groups(table: ReadTable, place: str, asked: Asked) -> list[Group]:
     for heading, over_classes in dict.fromkeys((one.group, one.metric.startswith("class ")) for one in table.columns):
         for part in dict.fromkeys(table.parts):
             rows = _rows(table, numbers, heading, over_classes, part)
-            means = averaged or (is_mean(part) and not asked.aggregation)
+            means = averaged or ((is_mean(part) or is_mean(heading)) and not asked.aggregation)
             how = replace(asked, aggregation="mean") if means else asked
             if over_classes:
                 title = _title(heading, part, rows)
@@ -143,6 +144,8 @@ def _check_table(table: ReadTable, place: str, asked: Asked) -> tuple[list[Findi
     notes = [f"{place}: not audited: {', '.join(left_out)}."] if left_out else []
     if not tested:
         notes.append(f"{place}: no row has two scores of one data set, so no arithmetic ties them.")
+    elif alone := _alone(table):
+        notes.append(f"{place}: no other score of the same data to test with: {', '.join(alone)}.")
     if tested and _has_means(table, asked):
         notes.append(
             f"{place}: scores are taken as means, as some are printed with ±; --aggregation pooled asks otherwise."
@@ -155,6 +158,13 @@ def _check_table(table: ReadTable, place: str, asked: Asked) -> tuple[list[Findi
     under = asked.under([group.title for group in tested])
     known = dict.fromkeys(under.set_of(group.title) for group in tested if group.truth)
     return findings, notes + [f"{KNOWN_SETS[name].title}: {KNOWN_SETS[name].source}." for name in known if name]
+
+
+def _alone(table: ReadTable) -> list[str]:
+    """Return the headers of scores that no other stands beside, for one data set."""
+    kinds = {one.index: (one.group, one.metric.startswith("class ")) for one in table.columns if audited(one.metric)}
+    beside = Counter(kinds.values())
+    return [one.header for one in table.columns if beside.get(kinds.get(one.index)) == 1]
 
 
 def _sweep_rows(table: ReadTable, place: str, asked: Asked) -> list[SweepRow]:
