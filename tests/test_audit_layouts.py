@@ -205,6 +205,11 @@ def test_scores_may_have_rows_and_methods_columns(table):
     assert judged(table("Metric,A,B\nIoU,0.615,0.615\nF1,0.762,0.792\n")) == [("table.csv, row B", "inconsistent")]
 
 
+def test_scores_named_in_the_second_column_may_have_rows_too(table):
+    text = "Dataset,Metric,A,B\nS,IoU,0.615,0.615\n,F1,0.762,0.762\nT,IoU,0.615,0.615\n,F1,0.762,0.792\n"
+    assert judged(table(text)) == [("table.csv, T, row B", "inconsistent")]
+
+
 def test_ticks_under_a_name_like_a_score_are_no_scores(table):
     assert judged(table("Method,SE,PA,IoU,F1\nA,✓,,61.5,76.2\nB,✓,✓,61.5,79.2\n")) == [
         ("table.csv, row B ✓ ✓", "inconsistent")

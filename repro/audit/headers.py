@@ -92,9 +92,13 @@ def _scores_named(row: list[str]) -> int:
 
 
 def _upright(rows: list[list[str]]) -> list[list[str]]:
-    """Return the rows, or the columns where each score has a row and each method a column."""
-    lying = sum(_scores_named(row[:1]) for row in rows) > 1 and not any(_scores_named(row[1:]) for row in rows)
-    return [list(column) for column in zip(*rows)] if lying else rows
+    """Return the rows, or the columns where each score has a row and each method a column.
+
+    The scores are named in the first column, or in the second where the first names the data sets.
+    """
+    columns = [list(column) for column in zip(*rows)]
+    named = [_scores_named([cell for row, cell in zip(rows, column) if not _is_section(row)]) for column in columns]
+    return columns if max(named[:2]) > 1 and sum(map(bool, named)) == 1 else rows
 
 
 def _whole_head(rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
