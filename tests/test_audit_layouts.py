@@ -123,6 +123,14 @@ def test_numbers_with_a_spread_are_means(table):
     assert judged(table("Method,IoU,Dice\nA,80.1 ± 4.0,90.5 ± 3.0\n")) == [("table.csv, row A", "inconsistent")]
 
 
+@pytest.mark.parametrize("spread", ["±0.04", " (0.040)", "_0.040", " +/- .04"])
+def test_a_spread_in_brackets_or_below_says_that_numbers_are_means(table, spread):
+    path = table(f"Method,IoU,Dice\nA,0.801{spread},0.885{spread}\n")  # pooled, IoU .801 is Dice .8895
+    assert judged(path) == []
+    assert judged(table("Method,IoU mean (SD),Dice mean (SD)\nA,0.801,0.885\n")) == []
+    assert judged(table("Method,IoU,Dice\nA,0.801 (3),0.885 (2)\n")) != []  # ranks
+
+
 def test_a_row_of_means_is_not_pooled_and_a_row_of_spreads_is_no_scores(table):
     # .9 and .5 are Dice .947 and .667: means .7 and .807, though 2 * .7 / 1.7 = .824; spreads .283 and .198
     text = "Fold,IoU,Dice\n1,0.900,0.947\n2,0.500,0.667\nMean,0.700,0.807\nStd,0.283,0.198\n"

@@ -21,8 +21,9 @@ _DESCRIPTION = """Check the arithmetic of printed segmentation scores: of this s
 
 FILE is a table in CSV, Markdown or LaTeX. Score columns are found by name (Acc, Sen/Se/Recall, Sp, Precision, JA/IoU,
 DI/F1: of one foreground class; mIoU and mDice: means over classes), in per cent or fractions, each number with the
-rounding of its own last digit (rounded, not cut off); with ± they are means. Columns of several data sets are told
-apart by the heading over, in or under them, rows by a title between them or a column called Dataset, Fold and the like.
+rounding of its own last digit (rounded, not cut off); with ±, or a spread in brackets, they are means. Columns of
+several data sets are told apart by the heading over, in or under them, rows by a title between them or a column called
+Dataset, Fold and the like.
 
 Exit status: 1 where a finding says inconsistent, with or without "if pooled"; 2 where the input cannot be understood;
 else 0."""

@@ -148,7 +148,7 @@ def _check_table(table: ReadTable, place: str, asked: Asked) -> tuple[list[Findi
         notes.append(f"{place}: no other score of the same data to test with: {', '.join(alone)}.")
     if tested and _has_means(table, asked):
         notes.append(
-            f"{place}: scores are taken as means, as some are printed with ±; --aggregation pooled asks otherwise."
+            f"{place}: scores are taken as means, as some have a spread behind; --aggregation pooled asks otherwise."
         )
     parts = list(dict.fromkeys(table.parts))
     if tested and (asked.rows_are_sets or len(parts) == len(table.rows) > 1):

@@ -15,6 +15,7 @@ ALIASES = {
     "auc": "auc aucroc rocauc auroc",
 }
 _METRIC = {alias: metric for metric, aliases in ALIASES.items() for alias in aliases.split()}
+_SPREAD = re.compile(r"±|\+/?-|^[\d.,]+\s*%?\s*[(_]\s*\d*[.,]\d+\s*%?\)?$|\b(?:mean|average|avg)\b.*\b(?:std|sd)\b")
 _MEANS = {"mean", "avg", "average", "macro"}
 _NO_SCORES = {"std", "sd", "stdev", "σ", "deviation", "dev", "sem", "var", "variance", "ci", "p-value", "count", "rank"}
 _NO_SCORES |= {"gain", "gains", "improvement", "improvements", "difference", "diff", "delta", "δ", "loss"}
@@ -58,8 +59,8 @@ def _meant(metric: str, rest: list[str], spread: bool) -> tuple[str, str]:
 
 
 def has_spread(cell: str) -> bool:
-    """Return whether a cell or a header says that its numbers are means with a spread: 92.5 ± 0.3."""
-    return re.search(r"±|\+/-|\+-", cell) is not None
+    """Return whether a cell or a header says that its numbers are means with a spread: 92.5 ± 0.3, 92.5 (0.3)."""
+    return _SPREAD.search(cell.lower()) is not None
 
 
 def is_mean(name: str) -> bool:
