@@ -205,6 +205,12 @@ def test_a_consistent_table_finds_nothing_and_exits_zero(table, capsys):
     assert run(capsys, path, "--set", "chasedb1", "--region", "whole")[0] == 1
 
 
+@pytest.mark.parametrize("heading", ["DRIVE", "DRIVE dataset [12]", "DRIVE database"])
+def test_a_data_set_is_known_with_its_citation(table, heading):
+    (finding,) = check_file(table(f",{heading},,\nMethod,Acc,Sen,Sp\nA,0.925,0.836,0.972\n"), Asked())[0]
+    assert "true p: whole image test 0.0876" in " ".join(finding.inequalities)
+
+
 def test_the_set_asked_for_is_not_that_of_columns_headed_by_another(table, capsys):
     # HRF: .05 * .8 + .95 * .98 = .971, a share of no picture of DRIVE's; DRIVE: .0876 * .8 + .9124 * .98 = .964
     text = "Method,HRF Acc,HRF Sen,HRF Sp,DRIVE Acc,DRIVE Sen,DRIVE Sp\nA,97.1,80.0,98.0,96.4,80.0,98.0\n"

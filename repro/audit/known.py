@@ -1,5 +1,6 @@
 """True counts of foreground pixels: one number per image, by data set and region, with their source."""
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -152,5 +153,6 @@ RESIZING = Fraction(5, 100)
 
 
 def known_set(name: str) -> str | None:
-    """Return the key of KNOWN_SETS that a printed name means ("CHASE_DB1", "CHASEDB"), or None."""
-    return ALIASES.get("".join(letter for letter in name.lower() if letter.isalnum()))
+    """Return the key of KNOWN_SETS that a printed name means ("CHASE_DB1", "DRIVE dataset [12]"), or None."""
+    name = re.sub(r"\[[^]]*\]|\bdata ?(?:set|base)\b", "", name.lower())
+    return ALIASES.get("".join(letter for letter in name if letter.isalnum()))
