@@ -170,6 +170,7 @@ def test_what_cannot_be_understood_is_one_sentence_and_exit_two(table, capsys, t
         (["--positives", "0", "--negatives", "0"], "at least one pixel"),
         (["--positives", "-5", "--negatives", "9"], "-5 foreground and 9 background pixels"),
         (["--set", "drive", "--prevalence", "0.1"], "say the same thing in several ways"),
+        (["--counts", "a.csv", "--positives", "5", "--negatives", "9"], "--counts and --positives say the same thing"),
         (["--counts", "nowhere.csv"], "nowhere.csv: cannot be read"),
     ],
 )

@@ -72,17 +72,17 @@ def _groups(target: str, asked: Asked) -> list[Group]:
 
 def _asked(options: argparse.Namespace) -> Asked:
     """Return what the reader knows of the data, checked."""
+    if (options.positives is None) != (options.negatives is None):
+        raise ValueError("--positives and --negatives go together: pixels of all images")
+    known = ("set", "prevalence", "counts", "positives")
+    given = [f"--{name}" for name in known if getattr(options, name) is not None]
+    if len(given) > 1:
+        raise ValueError(f"{' and '.join(given)} say the same thing in several ways; give one")
     counts = None
     if options.counts is not None:
         counts = read_counts(options.counts)
-    elif options.positives is not None or options.negatives is not None:
-        if options.positives is None or options.negatives is None:
-            raise ValueError("--positives and --negatives go together: pixels of all images")
+    elif options.positives is not None:
         counts = counts_of([(options.positives, options.negatives)])
-    given = [name for name, one in (("--set", options.set), ("--prevalence", options.prevalence)) if one is not None]
-    given += ["counts"] if counts is not None else []
-    if len(given) > 1:
-        raise ValueError(f"{' and '.join(given)} say the same thing in several ways; give one")
     data = known_set(options.set) if options.set is not None else None
     if options.set is not None and data is None:
         raise ValueError(
