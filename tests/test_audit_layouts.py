@@ -111,7 +111,10 @@ def test_a_score_with_its_spread_is_a_score(header):
 def test_spreads_in_columns_of_their_own_are_not_accused(table):
     text = "Method,IoU,IoU std,Dice,Dice std\nA,0.800,0.060,0.889,0.040\n"  # .04 is no Dice to a Jaccard of .06
     findings, notes = check_file(table(text), Asked())
-    assert (findings, notes) == ([], ["table.csv: not audited: IoU std, Dice std."])
+    assert findings == [] and notes[0] == "table.csv: not audited: IoU std, Dice std."
+    for head in ("Method,IoU,±,Dice,±", "Method,IoU,SD,Dice,SD"):  # means: pooled, IoU .801 is Dice .8895
+        assert judged(table(f"{head}\nA,0.801,0.060,0.885,0.040\n")) == []
+    assert judged(table("Method,IoU,Epochs,Dice\nA,0.801,60,0.885\n")) != []
 
 
 def test_numbers_with_a_spread_are_means(table):

@@ -9,7 +9,7 @@ from repro.audit.finding import Finding
 from repro.audit.group import Group, Printed, PrintedRow, true_shares
 from repro.audit.headers import ReadTable, audited, column_scores, has_scores, understand
 from repro.audit.known import KNOWN_SETS, known_set
-from repro.audit.names import has_spread, is_mean
+from repro.audit.names import has_spread, is_mean, is_spread
 from repro.audit.readings import OVER_CLASSES, any_share
 from repro.audit.rows import check_group
 from repro.audit.sweep import SweepRow, check_sweep, identical_rows
@@ -118,10 +118,10 @@ def _rows(table: ReadTable, numbers: _Numbers, heading: str, over_classes: bool,
 
 def _has_means(table: ReadTable, asked: Asked) -> bool:
     """Return whether a spread, as in 92.5 ± 0.3, says that scores are means, where nothing else was asked for."""
-    cells = (
-        cell for column in table.columns for cell in (column.header, *(row[column.index] for _, row in table.rows))
-    )
-    return asked.aggregation is None and any(map(has_spread, cells))
+    columns = table.columns
+    cells = (cell for one in columns for cell in (one.header, *(row[one.index] for _, row in table.rows)))
+    beside = any(is_spread(one) and not one.startswith("row ") for one in table.others)
+    return asked.aggregation is None and (beside or any(map(has_spread, cells)))
 
 
 def _title(heading: str, part: str, rows: tuple[PrintedRow, ...]) -> str:
@@ -148,7 +148,7 @@ def _check_table(table: ReadTable, place: str, asked: Asked) -> tuple[list[Findi
         notes.append(f"{place}: no other score of the same data to test with: {', '.join(alone)}.")
     if tested and _has_means(table, asked):
         notes.append(
-            f"{place}: scores are taken as means, as some have a spread behind; --aggregation pooled asks otherwise."
+            f"{place}: scores are taken as means, as some have a spread beside; --aggregation pooled asks otherwise."
         )
     parts = list(dict.fromkeys(table.parts))
     if tested and (asked.rows_are_sets or len(parts) == len(table.rows) > 1):

@@ -17,7 +17,8 @@ ALIASES = {
 _METRIC = {alias: metric for metric, aliases in ALIASES.items() for alias in aliases.split()}
 _SPREAD = re.compile(r"±|\+/?-|^[\d.,]+\s*%?\s*[(_]\s*\d*[.,]\d+\s*%?\)?$|\b(?:mean|average|avg)\b.*\b(?:std|sd)\b")
 _MEANS = {"mean", "avg", "average", "macro"}
-_NO_SCORES = {"std", "sd", "stdev", "σ", "deviation", "dev", "sem", "var", "variance", "ci", "p-value", "count", "rank"}
+_SPREADS = {"±", "std", "sd", "stdev", "σ", "deviation", "dev", "sem", "var", "variance"}
+_NO_SCORES = {*_SPREADS, "ci", "p-value", "count", "rank"}
 _NO_SCORES |= {"gain", "gains", "improvement", "improvements", "difference", "diff", "delta", "δ", "loss"}
 _OTHER_SCORES = {"weighted", "boundary", "surface", "median", "iqr", "min", "max", "error"}
 _FILLERS = {"coefficient", "coeff", "coef", "index", "score", "similarity", "rate", "value", "in", "percent"}
@@ -61,6 +62,11 @@ def _meant(metric: str, rest: list[str], spread: bool) -> tuple[str, str]:
 def has_spread(cell: str) -> bool:
     """Return whether a cell or a header says that its numbers are means with a spread: 92.5 ± 0.3, 92.5 (0.3)."""
     return _SPREAD.search(cell.lower()) is not None
+
+
+def is_spread(header: str) -> bool:
+    """Return whether a column is headed as the spread of another: "Dice std", "±"."""
+    return _last_word(header) in _SPREADS
 
 
 def is_mean(name: str) -> bool:
