@@ -166,7 +166,10 @@ def test_scores_headed_as_means_are_not_pooled(table, head):
     assert [word for _, word in judged(table(text.replace("0.88", "0.55")))] == ["inconsistent"]
 
 
-@pytest.mark.parametrize("head", ["Image No.", "Image ID", "Test dataset", "Dataset name", "Testing set", "Domain"])
+@pytest.mark.parametrize(
+    "head",
+    ["Image No.", "Image ID", "Test dataset", "Dataset name", "Testing set", "Domain", "Tested on", "Train → Test"],
+)
 def test_rows_headed_as_sets_or_images_need_not_share_a_share(table, head):
     assert judged(table(f"{head},Acc,Sen,Sp\n1,96.4,80.0,98.0\n2,93.0,85.0,95.0\n")) == []  # p = .09 and .2
 

@@ -17,6 +17,7 @@ _MOST_PERCENT = 100
 _SETS_IN_ROWS = {"dataset", "datasets", "database", "data", "testset", "image", "fold", "class", "category", "organ"}
 _SETS_IN_ROWS |= {"case", "subject", "patient", "split", "site", "cohort", "modality", "region", "structure", "target"}
 _SETS_IN_ROWS |= {"set", "domain", "images", "sequence", "video", "scan", "slice", "volume", "scene"}
+_SETS_IN_ROWS |= {"test", "teston", "testing", "testedon", "evaluatedon", "traintest", "sourcetarget"}
 _OF_A_SET = {"test", "testing", "target", "evaluation", "name", "no", "number", "id"}  # "Test dataset", "Image No."
 
 
