@@ -154,6 +154,9 @@ def test_label_ids_and_colours_become_train_ids(tmp_path: Path):
     wrong = write(tmp_path / "wrong.png", [[[128, 64, 129]] * 3])
     with pytest.raises(ValueError, match=r"colour \(128, 64, 129\) is of no class"):
         Decoder.of(streets, [wrong]).read(wrong, label)
+    grey = write(tmp_path / "grey.png", [[[255, 255, 255]] * 3])
+    with pytest.raises(ValueError, match="is of no class; save grey masks with one channel"):
+        Decoder.of(streets, [grey]).read(grey, label)
 
 
 def test_void_where_the_label_is_a_class_is_refused(tmp_path: Path):

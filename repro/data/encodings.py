@@ -91,7 +91,8 @@ class Decoder:
         wrong = [code for code in map(int, used) if code not in known]
         if wrong:
             colour = wrong[0] >> 16, wrong[0] >> 8 & 255, wrong[0] & 255
-            raise ValueError(f"{path}: colour {colour} is of no class; masks of colours are PNG without smoothing.")
+            remedy = "save grey masks with one channel" if len(set(colour)) == 1 else "save colours without smoothing"
+            raise ValueError(f"{path}: colour {colour} is of no class; {remedy}, as PNG.")
         return np.array([known[code] for code in map(int, used)], np.uint8)[np.searchsorted(used, codes)]
 
 

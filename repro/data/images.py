@@ -133,7 +133,7 @@ def _read_one_channel(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
             )
         if file.mode not in ("L", "P", "1"):
             raise ValueError(
-                f"{path}: a label of mode {file.mode!r}, expected one 8-bit number a pixel; get it again."
+                f"{path}: a label of mode {file.mode!r}, expected one 8-bit number a pixel; convert it or get it again."
             )
         pixels = _pixels(file, path)
         palette = np.array(file.getpalette("RGB"), np.uint8).reshape(-1, 3) if file.mode == "P" else None
