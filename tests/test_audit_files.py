@@ -14,6 +14,7 @@ from repro.audit.files import check_file
 from repro.audit.headers import column_scores, printed_number, understand
 from repro.audit.names import metric_of
 from repro.audit.tablefile import RawTable, read_tables
+from repro.records import ROOT
 
 CSV = """Method,Acc,Sen,Sp
 LKM,0.958,0.875,0.975
@@ -47,6 +48,10 @@ def run(capsys, *arguments):
         ("Recall/Sensitivity", ("sensitivity", "")),
         ("DRIVE Jaccard index (JI)", ("jaccard", "DRIVE")),
         ("Acc in percent", ("accuracy", "")),
+        ("Test Dice score (%)", ("dice", "Test")),
+        ("DRIVE Jaccard index", ("jaccard", "DRIVE")),
+        ("DRIVE Acc reported", ("accuracy", "DRIVE reported")),
+        ("DRIVE Acc verdict", ("", "")),
         ("Acc^a", ("accuracy", "")),
         ("F1 macro", ("class dice", "")),
         ("mean intersection over union (mIoU)", ("class jaccard", "")),
@@ -305,6 +310,15 @@ def test_json_has_every_field(table, capsys):
     assert first["inputs"] == {"Acc": "0.958", "Sen": "0.875", "Sp": "0.975"}
     assert {"check", "place", "word", "under", "inequalities", "explanation", "sentence", "cells"} <= set(first)
     assert any("first observer" in note for note in audit["notes"])
+
+
+@pytest.mark.parametrize("name", ["paper1_table1", "paper2_table3"])
+@pytest.mark.parametrize("form", ["csv", "md", "tex"])
+def test_the_tables_of_this_suite_can_be_audited(name, form):
+    findings, _ = check_file(ROOT / "tables" / f"{name}.{form}", Asked())
+    places = {finding.place.split(", ")[1] for finding in findings if finding.word != "noted"}
+    assert all(place.endswith("reported") for place in places)
+    assert ("CHASEDB reported" in places) == (name == "paper2_table3")  # p = .170, .202, .106 and .165
 
 
 def test_both_papers_are_audited_where_nothing_is_named(capsys):

@@ -11,6 +11,7 @@ from repro.audit.tablefile import RawTable
 _NUMBER = re.compile(r"(\d*[.,]?\d+|\d+\.)\s*(%?)\s*(?:(?:±|[+(\[_^↑↓]).*)?[†‡§*¹²³]*")
 _SIGNED = re.compile(r"[+\-−–]\s*[\d.,]*\d")
 _MISSING = {"", "-", "--", "---", "–", "—", "−", "/", "n/a", "na", "nan", "none", "n.a.", "nr", "n.r.", "?", "...", "…"}
+_MISSING |= {"not run", "not built", "not stated", "not reported", "not available"}
 _TICKS = {"✓", "✔", "√", "✗", "✘", "×", "x", "yes", "no"}
 _MOST_PERCENT = 100
 # Heads of columns whose rows were not scored on the same pixels.
@@ -71,7 +72,8 @@ def understand(table: RawTable) -> ReadTable:
     for (name, cells), _ in found:
         if any(cells[_width([head, *above]) :]):
             raise ValueError(f"row {name}: more cells than the head; with decimal commas, put semicolons between cells")
-    others = [head[i] for i in range(len(head)) if i not in scores and i not in named and head[i]]
+    filled = [i for i in range(len(head)) if head[i] and any(row[i] for row in rows)]
+    others = [head[i] for i in filled if i not in scores and i not in named]
     kept = [one for one in found if not _is_no_scores(*one[0], scores)]
     return ReadTable(
         columns=columns,

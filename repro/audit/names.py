@@ -17,10 +17,10 @@ ALIASES = {
 _METRIC = {alias: metric for metric, aliases in ALIASES.items() for alias in aliases.split()}
 _SPREAD = re.compile(r"±|\+/?-|^[\d.,]+\s*%?\s*[(_]\s*\d*[.,]\d+\s*%?\)?$|\b(?:mean|average|avg)\b.*\b(?:std|sd)\b")
 _MEANS = {"mean", "avg", "average", "macro"}
-_SPREADS = {"±", "std", "sd", "stdev", "σ", "deviation", "dev", "sem", "var", "variance"}
-_NO_SCORES = {*_SPREADS, "ci", "p-value", "count", "rank"}
+_SPREADS = {"±", "std", "sd", "stdev", "σ", "deviation", "dev", "sem", "var", "variance", "spread"}
+_NO_SCORES = {*_SPREADS, "ci", "p-value", "count", "rank", "verdict"}
 _NO_SCORES |= {"gain", "gains", "improvement", "improvements", "difference", "diff", "delta", "δ", "loss"}
-_OTHER_SCORES = {"weighted", "boundary", "surface", "median", "iqr", "min", "max", "error"}
+_OTHER_SCORES = {"weighted", "boundary", "surface", "median", "iqr", "min", "max", "error", "n"}
 _FILLERS = {"coefficient", "coeff", "coef", "index", "score", "similarity", "rate", "value", "in", "percent"}
 
 
@@ -37,12 +37,13 @@ def metric_of(header: str) -> tuple[str, str]:
 
 
 def _named(words: list[str]) -> tuple[str, list[str]]:
-    """Return the metric that the last or first words name, and the others without further names of it."""
+    """Return the metric that some words name, the last before the first, and the others without more names of it."""
     for size in (4, 3, 2, 1):
-        for metric_words, rest in ((words[-size:], words[:-size]), (words[:size], words[size:])):
-            metric = _METRIC.get("".join(letter for letter in "".join(metric_words).lower() if letter.isalnum()))
-            if metric and len(metric_words) == size:
-                rest = [word for word in rest if word.lower().strip(".") not in _FILLERS]
+        for end in sorted(range(size, len(words) + 1), key=lambda end: (end != len(words), end)):
+            letters = "".join(words[end - size : end]).lower()
+            metric = _METRIC.get("".join(letter for letter in letters if letter.isalnum()))
+            if metric:
+                rest = [one for one in words[: end - size] + words[end:] if one.lower().strip(".") not in _FILLERS]
                 again, others = _named(rest)
                 return metric, others if again == metric else rest
     return "", []
