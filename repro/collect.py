@@ -12,6 +12,7 @@ from repro.command import DONE, FAILED, Parser, run
 from repro.data.archive import unpack
 from repro.plan import suite as suite_named
 from repro.records import FILES, Record
+from repro.words import many
 
 EXAMPLES = (
     "repro collect DIR                        add the records of another checkout to this one's",
@@ -61,7 +62,8 @@ def _main(arguments: Sequence[str] | None) -> int:
     for name, why in found.refused.items():
         print(f"REFUSED: {name}: {why}")
     print(
-        f"{len(found.added)} records {'would be added' if options.dry_run else 'added'}, {len(found.there)} there "
+        f"{many(len(found.added), 'record')} {'would be added' if options.dry_run else 'added'}, "
+        f"{len(found.there)} there "
         f"already, {len(found.differing)} differ, {len(found.refused)} refused"
         + (f", {found.passed_over} on data that nobody publishes." if found.passed_over else ".")
     )
@@ -142,6 +144,9 @@ def _records_in(source: Path, staged: Path, refused: dict[str, str]) -> list[Rec
         raise ValueError(f"{source}: there is no such folder or file")
     paths = [path for path in sorted(source.rglob("*.json")) if not _is_hidden(path.relative_to(source))]
     found = [record for folder in dict.fromkeys(path.parent for path in paths) for record in records.every(folder)]
+    for half in sorted({path for path in paths if records.is_name(path.name)} - {record.path for record in found}):
+        missing = next(each.name for each in Record(half).files if not each.exists())
+        refused[half.stem] = f"{missing} is not beside it; get the three files again"
     for number, path in enumerate(path for path in paths if path.name == "record.json"):
         try:
             found.append(_staged(path.parent, staged / str(number)))
@@ -178,10 +183,10 @@ def _pack(sources: Sequence[str], file: Path, *, dry_run: bool) -> int:
     with tempfile.TemporaryDirectory() as folder:
         found, logs = _to_pack(sources[0], Path(folder))
         if dry_run:
-            print(f"{len(found)} records would be packed into {file}.")
+            print(f"{many(len(found), 'record')} would be packed into {file}.")
             return DONE
         size = bundle.pack(found, logs, file)
-    print(f"{file}: {len(found)} records, {len(logs)} with their log, {size / 1e6:.1f} MB, no pixels. "
+    print(f"{file}: {many(len(found), 'record')}, {len(logs)} with their log, {size / 1e6:.1f} MB, no pixels. "
           f"repro check --bundle {file} looks at it as its receiver will.")  # fmt: skip
     return DONE
 

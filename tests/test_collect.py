@@ -88,6 +88,15 @@ def test_what_does_not_follow_from_its_evidence_is_refused_and_the_others_come_i
     assert "not a record" in found.refused["damaged"]
 
 
+def test_half_a_record_is_refused_by_the_name_of_what_is_missing(tmp_path: Path):
+    collect([machine(tmp_path / "a", (CELL, OTHER))], tmp_path / "sent")
+    half, whole = records.every(tmp_path / "sent")
+    half.path.with_suffix(".csv").unlink()
+    found = collect([tmp_path / "sent"], tmp_path / "records")
+    assert found.added == [whole.path.stem]
+    assert found.refused == {half.path.stem: f"{half.path.stem}.csv is not beside it; get the three files again"}
+
+
 def test_runs_on_generated_data_are_passed_over(tmp_path: Path):
     runs = machine(tmp_path / "a", ("paper1_table1/FCN",), suite="demo")
     found = collect([runs], tmp_path / "records")
@@ -98,7 +107,7 @@ def test_a_dry_run_says_what_it_would_add_and_writes_nothing(tmp_path: Path, cap
     runs = machine(tmp_path / "a")
     before = snapshot(tmp_path)
     assert main([str(runs), "--into", str(tmp_path / "tables"), "--dry-run"]) == 0
-    assert capsys.readouterr().out == "1 records would be added, 0 there already, 0 differ, 0 refused.\n"
+    assert capsys.readouterr().out == "1 record would be added, 0 there already, 0 differ, 0 refused.\n"
     assert snapshot(tmp_path) == before and not (tmp_path / "tables").exists()
 
 
