@@ -16,6 +16,7 @@ from repro.demo import demo_differences
 from repro.metrics import Evidence
 from repro.papers.spec import Suite
 from repro.records import Folder, Record
+from repro.words import many
 
 OTHERS = ("records", "external", "bench")  # folders in tables/ that are no suite's
 EXAMPLES = (
@@ -47,9 +48,10 @@ def _main(arguments: Sequence[str] | None) -> int:
     parser.add_argument("--bundle", type=Path, metavar="FILE", help="only judge a bundle that came from others")
     parser.add_argument("--claims", action="store_true", help="only judge the papers' claims, and leave with 0")
     options = parser.parse_args(arguments)
-    alone = "--bundle" if options.bundle else "--claims" if options.claims else ""
-    if alone and options.fresh:
-        parser.error(f"--fresh does not go with {alone}, which looks at no demo")
+    if options.bundle and (options.suite or options.claims):
+        parser.error("--bundle goes alone: it only looks at that file")
+    if options.fresh and (options.bundle or options.claims):
+        parser.error(f"--fresh does not go with {'--bundle' if options.bundle else '--claims'}, which looks at no demo")
     if options.bundle:
         return check_bundle(options.bundle)
     if options.claims:
@@ -73,7 +75,7 @@ def check_bundle(path: Path) -> int:
     verdict = bundle.judge(path)
     for fault in verdict.faults:
         print(f"FAILED: {fault}")
-    print(f"{path}: {verdict.records} records checked: {len(verdict.faults)} failures.")
+    print(f"{path}: {many(verdict.records, 'record')} checked: {many(len(verdict.faults), 'failure')}.")
     return 1 if verdict.faults else 0
 
 

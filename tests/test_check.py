@@ -352,6 +352,13 @@ def command(root: Path, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(line, capture_output=True, text=True, env=environment, cwd=root)
 
 
+@pytest.mark.parametrize("option", [["--claims"], ["--suite", "camvid"]])
+def test_a_bundle_is_judged_alone(option, capsys: pytest.CaptureFixture):
+    with pytest.raises(SystemExit, match="2"):
+        check.main(["--bundle", "bundle.zip", *option])
+    assert "--bundle goes alone" in capsys.readouterr().err
+
+
 def test_fresh_does_not_go_with_what_looks_at_no_demo(capsys: pytest.CaptureFixture):
     for option in (["--claims"], ["--bundle", "bundle.zip"]):
         with pytest.raises(SystemExit) as end:
