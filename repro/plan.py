@@ -241,6 +241,12 @@ def stands(table: Table, of: Suite) -> dict[str, Stand]:
     return {column.data: of.data[column.data] for column in table.columns if column.data in of.data}
 
 
+def check_stands(table: Table, of: Suite) -> None:
+    """Raise a ValueError where a suite has no data for a table or figure."""
+    if not stands(table, of):
+        raise ValueError(f"suite {of.name} has no data for {table.id}; it has {', '.join(tables_of(of))}")
+
+
 def headline_columns(table: Table) -> tuple[Column, ...]:
     """Return the columns as the paper prints them, without other readings and our own extras."""
     return tuple(column for column in table.columns if not column.extra and column.reading_of is None)

@@ -108,6 +108,9 @@ def test_the_command_writes_three_files_where_it_is_told(tmp_path: Path, capsys:
         (["paper1_figur2"], "did you mean paper1_figure2"),
         (["paper1_table1"], "paper1_table1 is a table; see it with python -m repro.table paper1_table1"),
         (["paper1_figure2", "--suite", "camvit"], "did you mean camvid"),
+        (["paper1_figure2", "--suite", "ph2"], "suite ph2 has no data for paper1_figure2; it has paper2_"),
+        (["paper2_figure3", "--suite", "camvid"], "suite camvid has no data for paper2_figure3; it has paper1_"),
+        (["paper1_table1_cost", "--suite", "ph2"], "suite ph2 has no data for paper1_table1; it has paper2_"),
     ],
 )
 def test_bad_input_is_one_sentence_and_nothing_is_written(

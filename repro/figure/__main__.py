@@ -43,20 +43,22 @@ def _main(arguments: Sequence[str] | None) -> int:
 
         _write(options.to or benches.home(), options.id, benches.files_of(options.id))
         return 0
-    suite = shown_as(find_suite(options.suite))
+    asked = find_suite(options.suite)
     if options.id not in plan.exhibits() and options.id.rpartition("_")[0] in plan.exhibits():
-        return _derived(options, suite)
+        return _derived(options, asked)
     figure = plan.exhibit(options.id)
     if not plan.is_figure(figure):
         raise ValueError(f"{options.id} is a table; see it with python -m repro.table {options.id}")
+    plan.check_stands(figure, asked)
     from repro.figure import files_of  # matplotlib takes half a second
 
+    suite = shown_as(asked)
     target = options.to or home_of(suite).figures  # never a lock's
     _write(target, figure.id, files_of(figure, suite, folder_of(suite)))
     return 0
 
 
-def _derived(options, suite: Suite) -> int:
+def _derived(options, asked: Suite) -> int:
     """Draw a figure that no paper prints, of one of its tables."""
     from repro.figure import derived
 
@@ -65,8 +67,8 @@ def _derived(options, suite: Suite) -> int:
         endings = ", ".join(f"_{ending} ({what})" for ending, what in derived.ENDINGS.items())
         raise ValueError(f"there is no figure {options.id!r}; of a table there is {endings}")
     table, ending = found
-    if not plan.stands(table, suite):
-        raise ValueError(f"suite {suite.name} has no data for {table.id}; it has {', '.join(plan.tables_of(suite))}")
+    plan.check_stands(table, asked)
+    suite = shown_as(asked)
     target = options.to or derived.home_of(suite)
     derived.check_target(table, ending, suite, target)
     runs = derived.runs_of(suite)

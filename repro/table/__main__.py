@@ -43,8 +43,8 @@ def _main(arguments: Sequence[str] | None) -> int:
     if isinstance(table, FactTable) and options.columns != "paper":
         raise ValueError(f"{table.id} is a table of facts and has no columns but its own; leave out --columns")
     asked = find_suite(options.suite)
-    if not isinstance(table, FactTable) and not plan.stands(table, asked):
-        raise ValueError(f"suite {asked.name} has no data for {table.id}; it has {', '.join(plan.tables_of(asked))}")
+    if not isinstance(table, FactTable):
+        plan.check_stands(table, asked)
     suite = shown_as(asked)
     folder = folder_of(suite)
     print(render(table, suite, folder, options.format, columns=options.columns), end="")
