@@ -1,11 +1,12 @@
 import struct
 import zlib
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from repro.data.images import read_ids, read_rgb, size_of
+from repro.data.images import read_colours, read_ids, read_picture, read_rgb, size_of
 
 RAMP = np.arange(40 * 60 * 3, dtype=np.uint8).reshape(40, 60, 3)
 
@@ -67,6 +68,15 @@ def test_a_header_of_ten_thousand_million_pixels_is_refused_unread(tmp_path):
     (tmp_path / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk + data)
     with pytest.raises(ValueError, match="declares more than 67108864 pixels; refused"):
         read_rgb(tmp_path / "bomb.png")
+
+
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_sixteen_bits_a_channel_are_refused_though_pillow_would_cut_them_to_eight(tmp_path, ending):
+    path = tmp_path / f"deep.{ending}"
+    cv2.imwrite(str(path), np.full((4, 5, 3), 3000, np.uint16))
+    for read in (read_rgb, read_picture, read_colours):
+        with pytest.raises(ValueError, match=rf"deep\.{ending}: .*(16|8) bits a channel"):
+            read(path)
 
 
 def test_images_of_other_modes_and_labels_with_loss_colours_or_16_bits_are_refused(tmp_path):

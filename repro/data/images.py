@@ -3,6 +3,7 @@
 Pillow decodes, because OpenCV returns a half-grey picture for a truncated JPEG without an error.
 """
 
+import re
 import struct
 import warnings
 import zlib
@@ -66,10 +67,9 @@ def read_rgb(path: Path) -> np.ndarray:
         ValueError: the file is missing, damaged, too large, or not an 8-bit RGB image.
     """
     with _open(path) as file:
-        if file.mode != "RGB":
-            raise ValueError(
-                f"{path}: an image of mode {file.mode!r}, expected 8-bit RGB; convert it or get it again."
-            )
+        if file.mode != "RGB" or _is_deep(file):
+            found = "with 16 bits a channel" if file.mode == "RGB" else f"of mode {file.mode!r}"
+            raise ValueError(f"{path}: an image {found}, expected 8-bit RGB; convert it or get it again.")
         return _pixels(file, path)
 
 
@@ -83,17 +83,16 @@ def read_picture(path: Path) -> np.ndarray:
         ValueError: the file is missing, damaged or too large, has 16 bits a channel, or other colours than RGB.
     """
     with _open(path) as file:
-        if file.mode.startswith(("I", "F")) or (file.format == "PNG" and _png_depth(path) == 16):
+        if file.mode.startswith(("I", "F")) or _is_deep(file):
             raise ValueError(f"{path}: has more than 8 bits a channel, and which value is white is open; convert it.")
         if file.mode not in ("1", "L", "P", "RGB", "LA", "PA", "RGBA", "RGBX"):
             raise ValueError(f"{path}: an image of mode {file.mode!r}, expected RGB or grey of 8 bits; convert it.")
         return _pixels(file, path, rgb=True)
 
 
-def _png_depth(path: Path) -> int:
-    """Bits a channel, which Pillow cuts to 8 without a word: byte 24 of a PNG (its header comes first)."""
-    with open(path, "rb") as file:
-        return file.read(25)[24]
+def _is_deep(file: Image.Image) -> bool:
+    """Whether channels of 16 bits are stored, as "RGB;16B", which Pillow would cut to 8 without a word."""
+    return any(re.search(r"(?<!BGR);16", str(tile.args)) for tile in file.tile)  # "BGR;16" are 16 bits a pixel
 
 
 def read_ids(path: Path) -> np.ndarray:
@@ -153,8 +152,8 @@ def read_colours(path: Path) -> np.ndarray:
         ValueError: the file is missing, damaged, too large, has 16 bits, or was compressed with loss.
     """
     with _open(path) as file:
-        if file.format not in LOSSLESS or file.mode not in ("RGB", "RGBA", "P", "L", "1"):
-            found = f"{file.format} of mode {file.mode!r}"
+        if file.format not in LOSSLESS or file.mode not in ("RGB", "RGBA", "P", "L", "1") or _is_deep(file):
+            found = f"{file.format} of mode {file.mode!r}" + (" and 16 bits a channel" if _is_deep(file) else "")
             raise ValueError(f"{path}: a mask of colours stored as {found}; expected an 8-bit PNG.")
         _pixels(file, path)  # loads it, or says what is damaged
         return np.array(file.convert("RGB"))
