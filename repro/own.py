@@ -129,7 +129,7 @@ def _check_weights(networks: Sequence[str], options) -> None:
 def keep(options, below: Path):
     """Look at every pair, describe the data in a folder named by their content; return it and the opened set."""
     from repro.data.base import fingerprint
-    from repro.data.own import DESCRIPTION, PARTS, SPLIT, OwnData, describe
+    from repro.data.own import DESCRIPTION, PARTS, SPLIT, OwnData, describe, require_apart
     from repro.data.seen import look
 
     fresh = below / f".{os.getpid()}.new"
@@ -137,6 +137,7 @@ def keep(options, below: Path):
         given = {"images": options.images, "labels": options.labels, "classes": options.classes}
         dataset = describe(fresh, **given, split=options.split, group=options.group)
         look(dataset)
+        require_apart(dataset)
         for sentence in _unlabelled(dataset, options.classes):
             print(sentence)
         content = [fingerprint([sample for part in PARTS for sample in dataset.split(part)])]

@@ -1,12 +1,23 @@
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from repro import own
-from repro.data.own import OwnData, describe, divide, find_pairs, groups_of, read_classes, read_split
+from repro.data.own import (
+    PARTS,
+    OwnData,
+    describe,
+    divide,
+    find_pairs,
+    groups_of,
+    read_classes,
+    read_split,
+    require_apart,
+)
 
 
 @pytest.fixture
@@ -83,6 +94,7 @@ def test_classes_are_read_with_values_void_and_shared_names(tmp_path):
         "0: a\n0: b": "line 2: '0: b' is not a new class",
         "256: a": "not a new class",
         "0: a": "1 classes, expected 2 to 250",
+        "1 lesion\n0 ground": "line 1: '1 lesion' is not a new class",  # lesion would be the class of value 0
     }.items():
         path.write_text(text)
         with pytest.raises(ValueError, match=sentence):
@@ -116,6 +128,7 @@ def test_a_folder_called_as_a_picture_is_no_picture_and_a_link_to_nothing_is_nam
     [
         ("train a\nselection b\ntest c\n", None),
         ("train a.jpg\nselection b.jpg\ntest c.jpg\n", None),
+        ("train /\n", "line 1: 'train /'; expected train"),
         ("train a\nval b\ntest c\n", "line 2: 'val b'; expected train, selection, test"),
         ("train a\ntrain a\ntest c\n", "line 2"),
         ("train a\ntest c\n", "'b' is in no part"),
@@ -129,6 +142,26 @@ def test_a_split_file_gives_every_image_one_part(tmp_path, text, sentence):
     else:
         with pytest.raises(ValueError, match=sentence):
             read_split(tmp_path / "split", ["a", "b", "c"])
+
+
+def test_names_that_begin_or_end_with_a_space_stand_in_the_split_that_is_written(folders, tmp_path):
+    for folder, ending in (("images", "jpg"), ("labels", "png")):
+        (folders[folder] / f" spaced .{ending}").write_bytes(b"")
+    assert " spaced " in {s.name for part in PARTS for s in describe(tmp_path / "set", **folders).split(part)}
+
+
+def test_one_picture_in_two_parts_is_refused_and_in_one_part_is_not(folders, tmp_path):
+    image, label = folders["images"] / "p0_0.jpg", folders["labels"] / "p0_0_mask.png"
+    shutil.copy(image, folders["images"] / "copy.jpg"), shutil.copy(label, folders["labels"] / "copy.png")
+    names = sorted(path.stem for path in folders["images"].iterdir())
+    sets = {}
+    for place in ("test", "train"):
+        parts = {"copy": place, "p1_2": "selection", "p1_3": "test"}
+        (tmp_path / "split").write_text("".join(f"{parts.get(name, 'train')} {name}\n" for name in names))
+        sets[place] = describe(tmp_path / place, **folders, split=tmp_path / "split")
+    require_apart(sets["train"])
+    with pytest.raises(ValueError, match=r"copy\.jpg \(test\) and .*p0_0\.jpg \(train\) are one picture; remove one"):
+        require_apart(sets["test"])
 
 
 def test_a_group_in_two_parts_is_refused_before_anything_is_written(folders, tmp_path):

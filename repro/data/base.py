@@ -274,8 +274,13 @@ def content_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
+def content_hashes(paths: Iterable[Path]) -> list[str]:
+    """Return the content hash of each file, in their order."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return [*pool.map(content_hash, paths)]
+
+
 def fingerprint(samples: Sequence[Sample]) -> str:
     """Return 16 hex digits that change with any byte of the images or labels, with their order or their number."""
     paths = [path for sample in samples for path in (sample.image, sample.label)]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return hashlib.sha256("\n".join(pool.map(content_hash, paths)).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join(content_hashes(paths)).encode()).hexdigest()[:16]

@@ -2,11 +2,12 @@
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from repro.data.base import VOID, Part, Sample, SegmentationSet, require_folder
+from repro.data.base import VOID, Part, Sample, SegmentationSet, content_hashes, require_folder
 from repro.files import all_there, pictures_below
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif")
@@ -83,6 +84,19 @@ def describe(
     return OwnData(folder)
 
 
+def require_apart(dataset: OwnData) -> None:
+    """Raise where one picture is in two parts under two names: what is learnt by heart would be scored."""
+    placed = [(part, sample.image) for part in PARTS for sample in dataset.split(part)]
+    seen: dict[str, tuple[str, Path]] = {}
+    for (part, image), picture in zip(placed, content_hashes(image for _, image in placed)):
+        other_part, other = seen.setdefault(picture, (part, image))
+        if other_part != part:
+            raise ValueError(
+                f"{image} ({part}) and {other} ({other_part}) are one picture; remove one, or keep them in one part "
+                "with --group or --split."
+            )
+
+
 def find_pairs(images: Path, labels: Path) -> dict[str, tuple[Path, Path]]:
     """Return name -> (image, label), sorted by name, which is the image's path in its folder without the ending.
 
@@ -137,7 +151,7 @@ def read_classes(path: Path) -> tuple[list[str], dict[int, int]]:
     """Return class names in order, and value -> train id, from lines such as "255: lesion".
 
     Values of one class share a name; the name "void" is for pixels that count for nothing. Lines without a value count
-    from 0. A "#" begins a comment.
+    from 0; a number there ("255 lesion") is refused, for it would be taken for a name. A "#" begins a comment.
 
     Raises:
         ValueError: a line that is neither, a value twice, or fewer than two classes.
@@ -148,7 +162,7 @@ def read_classes(path: Path) -> tuple[list[str], dict[int, int]]:
         text = line.partition("#")[0].strip()
         if not text:
             continue
-        match = re.fullmatch(r"(?:(\d{1,3})\s*:\s*)?([^:]{1,60})", text)
+        match = re.fullmatch(r"(?:(\d{1,3})\s*:\s*|(?!\d))([^:]{1,60})", text)
         value = int(match[1]) if match and match[1] else len(ids)
         if not match or value > 255 or value in ids or not match[2].isprintable():
             raise ValueError(f"{path}, line {number}: {text[:80]!a} is not a new class; expected e.g. '255: lesion'.")
@@ -207,13 +221,15 @@ def read_split(path: Path, names: Sequence[str]) -> dict[str, str]:
         ValueError: another part, a name that is no image or there twice, an image without a part, or an empty part.
     """
     parts: dict[str, str] = {}
+    known = set(names)
     for number, line in enumerate(_lines(path, "parts"), 1):
         if not line.strip():
             continue
-        part, _, name = line.strip().replace("\t", " ").partition(" ")
-        name = name.strip()
-        name = name if name in names else str(Path(name).with_suffix("")) if name else name
-        if part not in PARTS or name not in names or name in parts:
+        part, _, rest = line.lstrip().replace("\t", " ").partition(" ")
+        short = rest.strip()
+        spellings = (rest, short, os.path.splitext(short)[0])  # a name may begin or end with a space
+        name = next((each for each in spellings if each in known), "")
+        if part not in PARTS or not name or name in parts:
             expected = f"expected {', '.join(PARTS)} and an image that is not yet in the file"
             raise ValueError(f"{path}, line {number}: {line.strip()[:80]!a}; {expected}.")
         parts[name] = part
