@@ -45,7 +45,7 @@ def write_anew(path: Path, data: bytes, *, force: bool) -> None:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """Return what is below a folder and is no folder, sorted; links to folders are not followed.
+    """Return what is below a folder and is no folder, sorted; a link to a folder is listed and not followed.
 
     Raises:
         OSError: a folder below cannot be read; `Path.rglob` would pass over it without a word.
@@ -54,15 +54,28 @@ def files_below(folder: Path) -> list[Path]:
     def refuse(error: OSError) -> None:
         raise error
 
-    return sorted(Path(at) / name for at, _, names in os.walk(folder, onerror=refuse) for name in names)
+    walked = [(Path(at), inner, names) for at, inner, names in os.walk(folder, onerror=refuse)]
+    links = [at / name for at, inner, _ in walked for name in inner if (at / name).is_symlink()]
+    return sorted([*links, *(at / name for at, _, names in walked for name in names)])
 
 
 def pictures_below(folder: Path, endings: Collection[str]) -> list[Path]:
     """Return the files below a folder that have one of these endings, whatever their case; hidden ones are left out.
 
-    A link to nothing is among them; OSError as `files_below`.
+    A link to nothing is among them, what is in a hidden folder is not; OSError as `files_below`.
+
+    Raises:
+        ValueError: a link to a folder, whose pictures would go missing in silence.
     """
-    return [path for path in files_below(folder) if path.suffix.lower() in endings and not path.name.startswith(".")]
+    inside = [path for path in files_below(folder) if not _is_hidden(path.relative_to(folder))]
+    if link := next((path for path in inside if path.is_symlink() and path.is_dir()), None):
+        raise ValueError(f"{link}: a link to a folder, which is not followed; put the folder itself there.")
+    return [path for path in inside if path.suffix.lower() in endings]
+
+
+def _is_hidden(path: Path) -> bool:
+    """Whether a name on the way begins with a dot."""
+    return any(part.startswith(".") for part in path.parts)
 
 
 def all_there(pictures: list[Path]) -> list[Path]:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from repro.files import files_below, write_atomically
+from repro.files import files_below, pictures_below, write_atomically
 
 
 def test_a_file_is_written_whole_and_replaces_the_one_before(tmp_path):
@@ -69,3 +69,14 @@ def test_what_is_below_a_folder_is_sorted_and_a_folder_that_cannot_be_read_is_an
     monkeypatch.setattr(os, "scandir", locked)
     with pytest.raises(PermissionError):
         files_below(tmp_path)
+
+
+def test_pictures_in_a_hidden_folder_are_left_out_and_a_linked_folder_is_refused(tmp_path):
+    for name in ("in/a.PNG", "in/.b.png", "in/.trash/c.png", "in/d.txt", "out/e.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "linked").symlink_to(tmp_path / "in")
+    assert pictures_below(tmp_path / "linked", (".png",)) == [tmp_path / "linked/a.PNG"]
+    (tmp_path / "in/more").symlink_to(tmp_path / "out")
+    with pytest.raises(ValueError, match="in/more: a link to a folder, which is not followed; put the folder itself"):
+        pictures_below(tmp_path / "in", (".png",))
