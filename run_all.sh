@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Set up on the first call, then work: ./run_all.sh [SUITE | test | VERB] [options]. See ./run_all.sh --help.
 set -euo pipefail
-root="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}" NO_ALBUMENTATIONS_UPDATE=1
+root="$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"  # a link to this script may lie anywhere
+export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}" NO_ALBUMENTATIONS_UPDATE=1 PYTHONUTF8=1
 
 say() { printf '%s\n' "$*" >&2; }
 

@@ -63,7 +63,9 @@ def run(main: Callable[[Sequence[str] | None], int], arguments: Sequence[str] | 
 
 
 def _sentence(error: Exception) -> str:
-    """What an error says; of the system's about a file, which file, and what to do."""
+    """What an error says; of the system's about a file or a letter, which one, and what to do."""
+    if isinstance(error, UnicodeEncodeError):
+        return f"{error.object[error.start]!a} cannot be written in the encoding {error.encoding}; set PYTHONUTF8=1."
     if not isinstance(error, OSError) or error.filename is None:
         return str(error)
     full = error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)

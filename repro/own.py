@@ -141,7 +141,7 @@ def keep(options, below: Path):
         for sentence in _unlabelled(dataset, options.classes):
             print(sentence)
         content = [fingerprint([sample for part in PARTS for sample in dataset.split(part)])]
-        content += [(fresh / name).read_text() for name in (DESCRIPTION, SPLIT)]
+        content += [(fresh / name).read_text(encoding="utf-8") for name in (DESCRIPTION, SPLIT)]
         key = hashlib.sha256("\n".join(content).encode()).hexdigest()[:8]
         slug = re.sub(r"[^A-Za-z0-9_-]+", "-", options.images.resolve().name)[:40]
         folder = below / f"{slug}-{key}"
@@ -252,7 +252,7 @@ def train(run: Run, folder: Path, options, dataset, stop: Stop) -> tuple[int, li
     if outcome.code != DONE:
         print(outcome.said, file=sys.stderr)
         return outcome.code, None
-    record = json.loads((folder / run.id / "record.json").read_text())
+    record = json.loads((folder / run.id / "record.json").read_bytes())
     print(f"record: {folder / run.id / 'record.json'}")
     scores = record["scores"]["last native whole"]
     names = SCORES[len(dataset.class_names) == 2]

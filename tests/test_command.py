@@ -49,6 +49,11 @@ def test_an_error_of_the_system_names_the_file_and_says_what_to_do(tmp_path, cap
     assert capsys.readouterr().err == said
 
 
+def test_a_letter_that_the_terminal_lacks_is_named_with_what_to_do(capsys: pytest.CaptureFixture):
+    assert command.run(lambda _: "5 ± 1".encode("ascii"), [], "prog") == 2
+    assert capsys.readouterr().err == "prog: '\\xb1' cannot be written in the encoding ascii; set PYTHONUTF8=1.\n"
+
+
 def test_a_mistake_of_ours_keeps_its_traceback():
     for error in (AssertionError("ours"), ModuleNotFoundError("No module named 'repro.x'", name="repro.x")):
 

@@ -138,10 +138,20 @@ def test_repro_venv_names_the_environment_also_relative_to_where_one_stands(chec
     assert works(log) == [["-m", "pytest", "-n", at_once, "--dist", "loadgroup", "-q"]]
 
 
+def test_a_link_to_the_script_works_in_the_checkout_it_leads_to(checkout: Path, tmp_path: Path):
+    log = tmp_path / "log"
+    fake_python(tmp_path / "active" / "bin", log)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "run_all.sh").symlink_to(checkout / "run_all.sh")
+    done = call(tmp_path / "bin", "runs", path=tmp_path / "active" / "bin", VIRTUAL_ENV="active")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert called(log)[0] == [str(checkout / "repro" / "environment.py"), str(checkout / "pyproject.toml")]
+
+
 def test_without_any_python_it_says_what_to_install(checkout: Path, tmp_path: Path):
     tools = tmp_path / "tools"
     tools.mkdir()
-    for name in ("bash", "dirname", "cat", "sha256sum", "cut", "env"):
+    for name in ("bash", "dirname", "readlink", "cat", "sha256sum", "cut", "env"):
         (tools / name).symlink_to(shutil.which(name))
     done = subprocess.run(
         [str(tools / "bash"), str(checkout / "run_all.sh")], capture_output=True, text=True,

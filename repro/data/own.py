@@ -80,7 +80,7 @@ def describe(
         "groups": groups,
     }
     (folder / DESCRIPTION).write_text(json.dumps(about, indent=1) + "\n")
-    (folder / SPLIT).write_text("".join(f"{parts[name]}\t{name}\n" for name in pairs))
+    (folder / SPLIT).write_text("".join(f"{parts[name]}\t{name}\n" for name in pairs), encoding="utf-8")
     return OwnData(folder)
 
 
