@@ -41,6 +41,7 @@ def run(main: Callable[[Sequence[str] | None], int], arguments: Sequence[str] | 
 
     Where the reader of a pipe leaves there is nobody to tell: 0. Where the user interrupts: 130, as shells have it.
     """
+    _open_streams()
     try:
         try:
             return main(arguments)
@@ -62,15 +63,23 @@ def run(main: Callable[[Sequence[str] | None], int], arguments: Sequence[str] | 
         return BAD_INPUT
 
 
+def _open_streams() -> None:
+    """Lead the streams that the caller closed to nowhere: the next file opened would take their numbers."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this stream's
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - it lasts as long as the process
+
+
 def _sentence(error: Exception) -> str:
     """What an error says; of the system's about a file or a letter, which one, and what to do."""
     if isinstance(error, UnicodeEncodeError):
         return f"{error.object[error.start]!a} cannot be written in the encoding {error.encoding}; set PYTHONUTF8=1."
-    if not isinstance(error, OSError) or error.filename is None:
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+    if not isinstance(error, OSError) or (error.filename is None and not full):
         return str(error)
-    full = error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
     remedy = "make room" if full else "correct the name or its permissions"
-    return f"{error.filename}: cannot be read or written ({error.strerror}); {remedy}."
+    return f"{error.filename or 'a file, or what is printed'}: cannot be read or written ({error.strerror}); {remedy}."
 
 
 def size(text: str) -> tuple[int, int]:

@@ -143,6 +143,20 @@ def test_a_reader_that_leaves_is_no_error():
     assert (done.stdout, done.stderr) == ("row", "")
 
 
+def test_streams_that_the_caller_closed_lead_nowhere():
+    code = "import sys; from repro.command import run; sys.exit(run(lambda _: print(sys.stdin.read()) or 5, [], 'p'))"
+    line = ["bash", "-c", 'exec "$0" -c "$1" <&- >&- 2>&-', sys.executable, code]
+    assert subprocess.run(line, env={**os.environ, "PYTHONPATH": str(ROOT)}).returncode == 5
+
+
+def test_a_full_device_behind_the_output_is_a_sentence():
+    with open("/dev/full", "w") as full:
+        line, place = [sys.executable, "-m", "repro", "--help"], {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, text=True, env=place)
+    said = "repro: a file, or what is printed: cannot be read or written (No space left on device); make room.\n"
+    assert (done.returncode, done.stderr) == (2, said)
+
+
 def test_repro_verb_is_the_module_of_that_name():
     done = repro("table", "paper1_table1", "--format", "csv")
     assert done.returncode == 0 and done.stdout.startswith("row,mIoU reported,")
