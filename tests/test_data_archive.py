@@ -150,8 +150,11 @@ def test_what_is_no_archive_is_refused_with_what_it_is(tmp_path):
     with pytest.raises(ValueError, match=r"page\.zip: cannot be unpacked"):
         unpack(tmp_path / "page.zip", tmp_path / "set")
     (tmp_path / "a.rar").write_bytes(b"Rar!\x1a\x07\x01\x00")
-    with pytest.raises(ValueError, match="a RAR archive, which only its own program reads"):
-        unpack(tmp_path / "a.rar", tmp_path / "set")
+    with tarfile.open(tmp_path / "a.tar.xz", "w:xz"), tarfile.open(tmp_path / "a.tar.bz2", "w:bz2"):
+        pass
+    for name, kind in (("a.rar", "a RAR"), ("a.tar.xz", "an xz"), ("a.tar.bz2", "a bzip2")):
+        with pytest.raises(ValueError, match=f"{kind} archive, which is not read here; unpack it with its own program"):
+            unpack(tmp_path / name, tmp_path / "set")
     with pytest.raises(ValueError, match="no such file"):
         unpack(tmp_path / "missing.zip", tmp_path / "set")
 

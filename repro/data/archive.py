@@ -20,6 +20,12 @@ from typing import BinaryIO
 READ = 2**20  # bytes copied at a time, and the most that a tar's own header may hold
 BLOCK = 512  # of a tar
 PAPERS = ("readme", "license", "licence", "attribution")  # files of an archive that others of its publisher have, too
+OTHERS = {  # how archives of other kinds begin
+    b"Rar!\x1a\x07": ("a RAR", "unrar x"),
+    b"7z\xbc\xaf\x27\x1c": ("a 7z", "7z x"),
+    b"\xfd7zXZ": ("an xz", "tar xf"),
+    b"BZh": ("a bzip2", "tar xf"),
+}
 UNWRITABLE = (
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR
 )  # fmt: skip
@@ -103,11 +109,12 @@ def _opened(archive: Path):
     with open(archive, "rb") as raw:
         start = raw.read(6)
         raw.seek(0)
-        if start == b"Rar!\x1a\x07":
-            raise ValueError(
-                f"{archive}: a RAR archive, which only its own program reads; unpack it with that (unrar x), and "
-                "name the folder with --data."
-            )
+        for begin, (kind, program) in OTHERS.items():
+            if start.startswith(begin):
+                raise ValueError(
+                    f"{archive}: {kind} archive, which is not read here; unpack it with its own program ({program}), "
+                    "and name the folder with --data."
+                )
         stream = _Careful(gzip.GzipFile(fileobj=raw) if start[:2] == b"\x1f\x8b" else raw)
         with tarfile.open(fileobj=stream, mode="r:") as file:
             yield _tar_members(file, stream), lambda member, to: _copy(file.extractfile(member), to, member.size)
