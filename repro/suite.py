@@ -100,7 +100,8 @@ def work(suite: Suite, order: Order, console, stop: Stop) -> int:
     for id in dict.fromkeys(cell.split("/")[0] for job in jobs for cell in job.cells):
         console.print(views.as_text(suite, id), markup=False)
     where = f"tables in {short(target.tables)}, figures in {short(target.figures)}"
-    console.print(f"{count} records; {where}." if shown else "No record yet; nothing was published.", markup=False)
+    done = f"{many(count, 'record')}; {where}." if shown else "No record yet; nothing was published."
+    console.print(done, markup=False)
     return code
 
 

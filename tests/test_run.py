@@ -203,7 +203,7 @@ def test_where_all_is_done_the_records_are_published_the_views_written_and_torch
     done = call(checkout, "drive", "--epochs", "4", "--only", cell, "--seeds", "0", "--device", "cpu")
     assert (done.returncode, done.stderr) == (0, "False\n"), done.stdout
     assert "1 run, 1 done, 0 due." in done.stdout
-    assert "1 records; tables in tables/drive-e4, figures in figures/drive-e4." in done.stdout
+    assert "1 record; tables in tables/drive-e4, figures in figures/drive-e4." in done.stdout
     assert [path.name[:12] for path in (checkout / "tables" / "records").glob("*.json")] == [run.id]
     assert (checkout / "tables" / "drive-e4" / "paper2_table3.md").exists()
     assert "A reduced suite" in done.stdout and "LKM" in done.stdout

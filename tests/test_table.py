@@ -286,7 +286,7 @@ def test_facts_stand_beside_what_the_records_found(tmp_path: Path):
     found = {row[0].text: row[grid.headers.index("found")].text for row in grid.rows}
     assert (found["torch"], found["Python"], found["CUDA"], found["Memory"]) == ("2.15.0", "3.11.9", "none", "8 GiB")
     assert found["Graphics card"] == "none" and found["Central processor"] == "An invented processor"
-    assert "found: in 1 records." in grid.below
+    assert "found: in 1 record." in grid.below
 
 
 def test_counts_of_a_data_set_are_those_of_its_own_lists(tmp_path: Path):

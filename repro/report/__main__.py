@@ -11,6 +11,7 @@ from repro.data import check_options
 from repro.files import write_atomically
 from repro.papers.spec import Suite
 from repro.report import FORMATS, content
+from repro.words import many
 
 EXAMPLES = (
     "repro report --suite demo --data DIR            runs/reports/demo.html, opens from disk",
@@ -44,9 +45,8 @@ def _main(arguments: Sequence[str] | None) -> int:
     text = FORMATS[options.format](found).encode()
     output.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(output, text)
-    print(
-        f"{_short(output)}: {len(text) / 1e6:.2f} MB; {len(found.records)} records, {len(found.cells)} printed numbers."
-    )
+    held = f"{many(len(found.records), 'record')}, {many(len(found.cells), 'printed number')}"
+    print(f"{_short(output)}: {len(text) / 1e6:.2f} MB; {held}.")
     for note in found.panels.notes:
         print(f"note: {note}")
     return 0

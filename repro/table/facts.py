@@ -4,6 +4,7 @@ from repro import plan, records
 from repro.papers.spec import Fact, FactTable
 from repro.records import Folder, Record
 from repro.table.grid import Entry, Grid
+from repro.words import many
 
 _MACHINE = {  # key of a fact -> how a record's machine says it
     "machine.cpu": lambda machine: machine["cpu"],
@@ -34,7 +35,7 @@ def facts_grid(table: FactTable, folder: Folder) -> Grid:
         headers=("", *(kind if len(table.columns) == 1 else f"{column} {kind}" for column, kind in columns)),
         rows=rows,
         rule_before=(),
-        below=(f"found: in {len(found)} records.", *sources, *table.notes),
+        below=(f"found: in {many(len(found), 'record')}.", *sources, *table.notes),
     )
 
 
