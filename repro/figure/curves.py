@@ -5,6 +5,7 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from repro.compare import Comparison, Finding
 from repro.curves import points_of
@@ -84,6 +85,7 @@ def draw(comparison: Comparison, title: str):
             shown = [curve for curve in curves if curve.quantity == quantity]
             panel.set_title(NAMES[quantity])
             panel.set_xlabel(table.axis)
+            panel.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
             if not shown:
                 empty(panel, "not measured")
             for curve in shown:
