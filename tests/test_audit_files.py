@@ -53,6 +53,7 @@ def run(capsys, *arguments):
         ("DRIVE Acc reported", ("accuracy", "DRIVE reported")),
         ("DRIVE Acc verdict", ("", "")),
         ("Acc^a", ("accuracy", "")),
+        ("Precision (P)", ("precision", "")),
         ("F1 macro", ("class dice", "")),
         ("mean intersection over union (mIoU)", ("class jaccard", "")),
         ("Weighted F1", ("", "")),

@@ -73,6 +73,7 @@ def test_marks_of_markdown_are_no_part_of_a_number(table):
     assert cells(table(text.replace("_61.5_", "`61.5`"), "t.md"))[1] == ["A", "61.5", "76.2^1"]
     html = text.replace("_61.5_", '<span class="best">61.5</span><br>&plusmn;&nbsp;2.0').replace("<sup>1</sup>", r"\*")
     assert cells(table(html, "t.md"))[1] == ["A", "61.5 ± 2.0", "76.2"]
+    assert cells(table(text.replace("| A |", "| *p*-value |"), "t.md"))[1][0] == "p-value"
 
 
 @pytest.mark.parametrize("mark", ["±0.3", "_±0.3", "^1", " [94.1, 96.0]", " (+0.3)", "+0.3", "↑", "†", "§", "¹"])

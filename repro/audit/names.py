@@ -30,7 +30,7 @@ def metric_of(header: str) -> tuple[str, str]:
     "Dice std" names no score but the spread of one. "Dice avg" is a mean over classes, as mDice is. "Accuracy (ACC)"
     says one thing twice.
     """
-    header = re.sub(r"\^\S*|[¹²³]", "", header.replace("CHASE_DB1", "CHASEDB1"))
+    header = re.sub(r"\^\S*|[¹²³]|(?<=\w{3}) ?\([PR]\)", "", header.replace("CHASE_DB1", "CHASEDB1"))
     words = [word for word in re.split(r"(?:[\s,;:/()\[\]%↑↓_±]|\+/?-)+", header) if word]
     metric, rest = _named(words)
     return _meant(metric, rest, has_spread(header)) if metric else ("", "")

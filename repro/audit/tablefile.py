@@ -148,6 +148,7 @@ def _plain(cell: str) -> str:
         cell = _WRAPPED.sub(r"\1", cell)
     cell = re.sub(r"\\[A-Za-z]+\s?|[{}]", "", cell)
     cell = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", cell)
+    cell = re.sub(r"(?<!\*)\*(\w+)\*(?!\*)", r"\1", cell)
     cell = re.sub(r"</?[a-z]+(?: [^>]*)?/?>", "", cell.replace("<br>", " "))
     cell = html.unescape(re.sub(r"\\([*#~])", r"\1", cell))
     return re.sub(r"\s+", " ", cell.replace("**", "").replace("__", "").replace("`", "")).strip(" *^_")
