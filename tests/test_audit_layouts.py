@@ -175,6 +175,18 @@ def test_rows_headed_as_sets_or_images_need_not_share_a_share(table, head):
     assert judged(table(f"{head},Acc,Sen,Sp\n1,96.4,80.0,98.0\n2,93.0,85.0,95.0\n")) == []  # p = .09 and .2
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Method,Acc,Sen,Sp\nDRIVE [3],96.4,80.0,98.0\nHRF,93.0,85.0,95.0\n",
+        "Metric,DRIVE,HRF\nAcc,96.4,93.0\nSen,80.0,85.0\nSp,98.0,95.0\n",
+        "Method,Metric,One set,Another\nA,Acc,96.4,93.0\n,Sen,80.0,85.0\n,Sp,98.0,95.0\n",
+    ],
+)
+def test_rows_or_columns_called_by_data_sets_need_not_share_a_share(table, text):
+    assert judged(table(text)) == []  # p = .09 and .2
+
+
 def test_a_score_without_another_beside_it_is_named(table):
     _, notes = check_file(table("Method,IoU,F1,Fold 1 Recall\nA,61.5,76.2,80.0\n"), Asked())
     assert notes == ["table.csv: no other score of the same data to test with: Fold 1 Recall."]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from repro.audit.group import SHORT, Printed
+from repro.audit.known import is_set
 from repro.audit.names import is_mean, metric_of, names_no_scores
 from repro.audit.tablefile import RawTable
 
@@ -67,6 +68,8 @@ def understand(table: RawTable) -> ReadTable:
     columns = _score_columns(head, above, rows)
     scores = {column.index for column in columns}
     sets = [i for i, cell in enumerate(head) if i not in scores and _is_of_sets(cell)]
+    if 0 not in scores and not sets and sum(is_set(row[0]) for row in rows) > 1:
+        sets = [0]
     named = [i for i in range(len(head)) if i not in scores and (i == 0 or i in sets or _is_text(rows, i))]
     found = _rows(rows, [i for i in named if i not in sets], sets)
     for (name, cells), _ in found:
@@ -97,11 +100,16 @@ def _scores_named(row: list[str]) -> int:
 def _upright(rows: list[list[str]]) -> list[list[str]]:
     """Return the rows, or the columns where each score has a row and each method a column.
 
-    The scores are named in the first column, or in the second where the first names the data sets.
+    The scores are named in the first column, or in the second where the first names the data sets; where the first
+    names the methods, the others are of data sets.
     """
     columns = [list(column) for column in zip(*rows)]
     named = [_scores_named([cell for row, cell in zip(rows, column) if not _is_section(row)]) for column in columns]
-    return columns if max(named[:2]) > 1 and sum(map(bool, named)) == 1 else rows
+    if max(named[:2]) < 2 or sum(map(bool, named)) > 1:
+        return rows
+    if any(named[1:2]) and not _is_of_sets(columns[0][0]):
+        columns[1][0] = "Dataset"
+    return columns
 
 
 def _whole_head(rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:

@@ -145,6 +145,10 @@ ALIASES = {
     "chasedb1": "chasedb1",
     "stare": "stare",
 }
+# Sets without counts here, so that rows called by them are known to be of other images.
+OTHERS = {"hrf", "isic", "isic2016", "isic2017", "isic2018", "ham10000", "ph2", "busi", "monuseg", "glas", "synapse"}
+OTHERS |= {"kvasir", "kvasirseg", "clinicdb", "cvcclinicdb", "colondb", "cvccolondb", "etis", "cvc300", "endoscene"}
+OTHERS |= {"acdc", "promise12", "cityscapes", "camvid"}
 REGIONS = {"whole": "whole image", "field_of_view": "field of view"}
 TRAINING_IMAGES = {"cityscapes": 2975}  # of the publisher's split, Cordts et al. 2016, Table 1
 # Resizing CHASE_DB1's labels to 448x448 ... 605x700, nearest or bilinear and cut at one half, moved an image's share by
@@ -154,5 +158,15 @@ RESIZING = Fraction(5, 100)
 
 def known_set(name: str) -> str | None:
     """Return the key of KNOWN_SETS that a printed name means ("CHASE_DB1", "DRIVE dataset [12]"), or None."""
+    return ALIASES.get(_letters(name))
+
+
+def is_set(name: str) -> bool:
+    """Return whether a printed name is that of a data set, counted or not."""
+    return _letters(name) in ALIASES.keys() | OTHERS
+
+
+def _letters(name: str) -> str:
+    """Return the letters and digits of a name without its citation."""
     name = re.sub(r"\[[^]]*\]|\bdata ?(?:set|base)\b", "", name.lower())
-    return ALIASES.get("".join(letter for letter in name if letter.isalnum()))
+    return "".join(letter for letter in name if letter.isalnum())
