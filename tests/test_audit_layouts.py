@@ -93,6 +93,14 @@ def test_a_csv_may_begin_with_an_empty_line_or_a_title(table):
     assert judged(table("Comparison of accuracy\n" + text)) == []
 
 
+def test_a_csv_may_hold_several_tables(table):
+    text = "One\nMethod,IoU,F1\nA,61.5,76.2\n\nB,61.5,76.2\n\nTwo\n\nMethod,Acc,IoU,F1\nA,95.0,61.5,79.2\n"
+    findings, _ = check_file(table(text), Asked())
+    assert [(one.place, one.word) for one in findings if one.check == "one row"] == [
+        ("table.csv, table 2, Two, row A", "inconsistent")
+    ]
+
+
 def test_decimal_commas_between_commas_are_refused(table):
     with pytest.raises(ValueError, match="row A: more cells than the head; with decimal commas, put semicolons"):
         check_file(table("Method,Acc,Sen,Sp\nA,95,0,80,0,96,7\n"), Asked())

@@ -5,6 +5,7 @@ import html
 import io
 import re
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 _LARGEST = 5_000_000  # bytes: a table of a paper has a few thousand
@@ -69,7 +70,7 @@ def read_tables(path: Path) -> list[RawTable]:
     elif kind in (".md", ".markdown") or (kind not in (".csv", ".tsv") and re.search(r"^\s*\|?\s*:?-{3,}", text, re.M)):
         tables = _markdown(text)
     else:
-        tables = [_separated(text, kind)]
+        tables = _separated(text, kind)
     tables = [RawTable(_even(rows)) for rows in tables if len(rows) > 1]
     if not tables:
         raise ValueError(f"{path}: no table of at least a head and a row found; expected CSV, Markdown or LaTeX")
@@ -88,15 +89,37 @@ def _text(path: Path) -> str:
         raise ValueError(f"{path}: not text in UTF-8 (byte {error.start}); save the table as UTF-8") from None
 
 
-def _separated(text: str, kind: str) -> list[list[str]]:
-    """Return the rows of a CSV; the separator is the tab, semicolon or comma that its first such line has most of."""
+def _separated(text: str, kind: str) -> list[list[list[str]]]:
+    """Return the tables of a CSV; the separator is the tab, semicolon or comma that its first such line has most of.
+
+    Another table begins where an empty line has a head below it, with or without a title between.
+    """
     head = next((line for line in text.split("\n") if re.search(r"[;\t,]", line)), "")
     separator = "\t" if kind == ".tsv" else max(";\t,", key=head.count)
     rows = csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=True)
     try:
-        return [[_plain(cell) for cell in row] for row in rows if any(cell.strip() for cell in row)]
+        plain = [[_plain(cell) for cell in row] for row in rows]
     except csv.Error as error:
         raise ValueError(f"line {rows.line_num} is no CSV: {error}") from None
+    tables, titles = [], []
+    for block in (list(lines) for filled, lines in groupby(plain, any) if filled):
+        titles += block
+        if not any(map(_is_wide, block)):
+            continue  # words alone go with what follows
+        if any(map(_is_head, block[:2])) or not tables:
+            tables.append([])
+        tables[-1] += titles
+        titles = []
+    return tables or [titles]
+
+
+def _is_wide(row: list[str]) -> bool:
+    return sum(map(bool, row)) > 1
+
+
+def _is_head(row: list[str]) -> bool:
+    """Return whether a row has several cells, and words in all of them."""
+    return _is_wide(row) and not any(re.fullmatch(r"[\W\d_]+", cell) for cell in row if cell)
 
 
 def _markdown(text: str) -> list[list[list[str]]]:
