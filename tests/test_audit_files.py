@@ -270,6 +270,7 @@ def test_identical_rows_and_an_edge_of_a_grid_are_noted_in_files_too(table, caps
     status, out, _ = run(capsys, grid)
     assert status == 0
     assert "the best lr, 0.0005, is the smallest of the 3 tried" in out
+    assert "noted" not in run(capsys, table("Run No.,mIoU,PA\n1,72.1,92.8\n2,74.2,94.1\n3,76.5,95.3\n"))[1]
     twins = table("Method,mIoU,PA\nA,74.2,94.1\nB,74.2,94.1\nC,70.0,94.1\n")
     assert "A and B have the same PA 0.941 and mIoU 0.742" in run(capsys, twins)[1]
 

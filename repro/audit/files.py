@@ -7,7 +7,7 @@ from pathlib import Path
 from repro.audit.asked import Asked
 from repro.audit.finding import Finding
 from repro.audit.group import Group, Printed, PrintedRow, true_shares
-from repro.audit.headers import ReadTable, audited, column_scores, has_scores, understand
+from repro.audit.headers import ReadTable, audited, column_scores, counts_rows, has_scores, understand
 from repro.audit.known import KNOWN_SETS, known_set
 from repro.audit.names import has_spread, is_mean, is_spread
 from repro.audit.readings import OVER_CLASSES, any_share
@@ -184,6 +184,8 @@ def _sweep_rows(table: ReadTable, place: str, asked: Asked) -> list[SweepRow]:
 
 
 def _setting(table: ReadTable, name: str) -> tuple[str, float] | None:
+    if counts_rows(table.name_header):
+        return None
     try:
         return (table.name_header or "setting", float(name))
     except ValueError:

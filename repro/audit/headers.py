@@ -13,6 +13,7 @@ _NUMBER = re.compile(r"(\d*[.,]?\d+|\d+\.)\s*(%?)\s*(?:(?:±|[+(\[_^↑↓]).*)?
 _SIGNED = re.compile(r"[+\-−–]\s*[\d.,]*\d")
 _MISSING = {"", "-", "--", "---", "–", "—", "−", "/", "n/a", "na", "nan", "none", "n.a.", "nr", "n.r.", "?", "...", "…"}
 _MISSING |= {"not run", "not built", "not stated", "not reported", "not available"}
+_COUNTED = {"no", "nr", "number", "id", "index", "run", "seed", "trial", "repetition", "year", "rank"}
 _TICKS = {"✓", "✔", "√", "✗", "✘", "×", "x", "yes", "no"}
 _MOST_PERCENT = 100
 # Heads of columns whose rows were not scored on the same pixels.
@@ -152,6 +153,11 @@ def _rows(rows: list[list[str]], named: list[int], sets: list[int]) -> list[tupl
 def _is_section(row: list[str]) -> bool:
     """Return whether a row is a title over those below: words in its first cell alone, or in one over all columns."""
     return len(row) > 1 and _is_word(row[0]) and (not any(row[1:]) or set(row) == {row[0]})
+
+
+def counts_rows(header: str) -> bool:
+    """Return whether a column of numbers says which row it is, and not what was tried in it."""
+    return header == "#" or bool(set(re.findall("[a-z]+", header.lower())) & _COUNTED)
 
 
 def _is_ticked(rows: list[list[str]], column: int) -> bool:
