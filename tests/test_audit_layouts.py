@@ -117,6 +117,13 @@ def test_a_score_with_its_spread_is_a_score(header):
     assert metric_of(header) == ("dice", "")
 
 
+@pytest.mark.parametrize("head", ["F1 (95% CI)", "F1 [95% CI]", "F1 (SD)"])
+def test_a_score_with_its_interval_is_a_score(table, head):
+    text = f'Method,{head},IoU (95% CI)\nA,"0.762 [0.74, 0.78]",0.615 (0.60–0.63)\n'
+    assert judged(table(text)) == []
+    assert judged(table(text.replace("0.762", "0.792"))) == [("table.csv, row A", "inconsistent")]
+
+
 def test_spreads_in_columns_of_their_own_are_not_accused(table):
     text = "Method,IoU,IoU std,Dice,Dice std\nA,0.800,0.060,0.889,0.040\n"  # .04 is no Dice to a Jaccard of .06
     findings, notes = check_file(table(text), Asked())

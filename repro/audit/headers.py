@@ -10,6 +10,7 @@ from repro.audit.names import is_mean, metric_of, names_no_scores
 from repro.audit.tablefile import RawTable
 
 _NUMBER = re.compile(r"(\d*[.,]?\d+|\d+\.)\s*(%?)\s*(?:(?:±|[+(\[_^↑↓]).*)?[†‡§*¹²³]*")
+_WITH_MORE = re.compile(r"[\d.,]+\s*%?\s*[±(\[]")  # a number with its spread or interval
 _SIGNED = re.compile(r"[+\-−–]\s*[\d.,]*\d")
 _MISSING = {"", "-", "--", "---", "–", "—", "−", "/", "n/a", "na", "nan", "none", "n.a.", "nr", "n.r.", "?", "...", "…"}
 _MISSING |= {"not run", "not built", "not stated", "not reported", "not available"}
@@ -95,7 +96,7 @@ def has_scores(table: RawTable) -> bool:
 
 def _scores_named(row: list[str]) -> int:
     """Return how many cells of a row are called like scores; 0 for a title over all columns."""
-    return 0 if _is_section(row) else sum(bool(metric_of(cell)[0]) for cell in row)
+    return 0 if _is_section(row) else sum(bool(metric_of(cell, spread=True)[0]) for cell in row)
 
 
 def _upright(rows: list[list[str]]) -> list[list[str]]:
@@ -127,7 +128,7 @@ def _whole_head(rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
 def _score_columns(head: list[str], above: list[list[str]], rows: list[list[str]]) -> list[ScoreColumn]:
     columns, counts = [], {}
     for i, cell in enumerate(head):
-        metric, group = metric_of(cell)
+        metric, group = metric_of(cell, spread=any(_WITH_MORE.match(row[i]) for row in rows))
         if metric and not _is_ticked(rows, i):
             group = group or _over(above, i)
             repeat = counts[metric, group] = counts.get((metric, group), 0) + 1
@@ -216,7 +217,7 @@ def column_scores(table: ReadTable, column: ScoreColumn, unit: str | None) -> li
         except ValueError as error:
             raise ValueError(f"row {name}, column {column.header}: {error}") from None
     values = [float(number[0]) for number in numbers if number]
-    says_percent = "%" in column.header or any(number and number[1] for number in numbers)
+    says_percent = "%" in re.sub(r"\b9\d ?%", "", column.header) or any(number and number[1] for number in numbers)
     asked, unit = unit, unit or ("percent" if says_percent or any(value > 1 for value in values) else "fraction")
     if values and max(values) > (_MOST_PERCENT if unit == "percent" else 1):
         raise ValueError(f"column {column.header}: {max(values)} is no score in {unit}; check the column or --unit")

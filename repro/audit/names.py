@@ -18,22 +18,26 @@ _METRIC = {alias: metric for metric, aliases in ALIASES.items() for alias in ali
 _SPREAD = re.compile(r"±|\+/?-|^[\d.,]+\s*%?\s*[(_]\s*\d*[.,]\d+\s*%?\)?$|\b(?:mean|average|avg)\b.*\b(?:std|sd)\b")
 _MEANS = {"mean", "avg", "average", "macro"}
 _SPREADS = {"±", "std", "sd", "stdev", "σ", "deviation", "dev", "sem", "var", "variance", "spread"}
-_NO_SCORES = {*_SPREADS, "ci", "p-value", "count", "rank", "verdict"}
-_NO_SCORES |= {"gain", "gains", "improvement", "improvements", "difference", "diff", "delta", "δ", "loss"}
+_GAINS = {"gain", "gains", "improvement", "improvements", "difference", "diff", "delta", "δ", "loss"}
+_NO_SCORES = _SPREADS | _GAINS | {"ci", "95", "p-value", "count", "rank", "verdict"}
 _OTHER_SCORES = {"weighted", "boundary", "surface", "median", "iqr", "min", "max", "error", "n"}
 _FILLERS = {"coefficient", "coeff", "coef", "index", "score", "similarity", "rate", "value", "in", "percent"}
 
 
-def metric_of(header: str) -> tuple[str, str]:
+def metric_of(header: str, *, spread: bool = False) -> tuple[str, str]:
     """Return the metric a header names and what else it says: ("accuracy", "DRIVE") for "DRIVE Acc (%)"; "" if none.
 
     "Dice std" names no score but the spread of one. "Dice avg" is a mean over classes, as mDice is. "Accuracy (ACC)"
     says one thing twice.
+
+    Args:
+        header: a cell of the head.
+        spread: whether each number below has its spread or interval behind it, as "Dice (95% CI)" may promise.
     """
     header = re.sub(r"\^\S*|[¹²³]|(?<=\w{3}) ?\([PR]\)", "", header.replace("CHASE_DB1", "CHASEDB1"))
     words = [word for word in re.split(r"(?:[\s,;:/()\[\]%↑↓_±]|\+/?-)+", header) if word]
     metric, rest = _named(words)
-    return _meant(metric, rest, has_spread(header)) if metric else ("", "")
+    return _meant(metric, rest, spread or has_spread(header)) if metric else ("", "")
 
 
 def _named(words: list[str]) -> tuple[str, list[str]]:
@@ -52,7 +56,7 @@ def _named(words: list[str]) -> tuple[str, list[str]]:
 def _meant(metric: str, rest: list[str], spread: bool) -> tuple[str, str]:
     """Return the metric with what else its header says, unless that makes a mean, a spread or another score of it."""
     says = {word.lower().strip(".") for word in rest}
-    if says & _OTHER_SCORES or (says & _NO_SCORES and not spread and not says & _MEANS):
+    if says & (_OTHER_SCORES | _GAINS) or (says & _NO_SCORES and not spread and not says & _MEANS):
         return "", ""
     others = " ".join(word for word in rest if word.lower().strip(".") not in _MEANS | _NO_SCORES)
     if spread:
