@@ -252,6 +252,17 @@ def test_scores_named_in_the_second_column_may_have_rows_too(table):
     assert judged(table(text)) == [("table.csv, T, row B", "inconsistent")]
 
 
+@pytest.mark.parametrize("first, second", [(r"\multirow{2}{*}{Dataset}", ""), ("", r"\multirow{-2}{*}{Dataset}")])
+def test_a_head_may_stand_over_both_its_rows(table, first, second):
+    text = rf"{first} & \multicolumn{{3}}{{c}}{{All}} \\ {second} & Acc & Sen & Sp \\ One & {DRIVE} \\ Two & {OTHER} \\"
+    assert judged(table(text, "t.tex")) == []
+
+
+def test_a_multirow_from_below_stands_for_the_rows_over_it(table):
+    rows = rf"One & A & {DRIVE} \\ & B & {OTHER} \\ \multirow{{-2}}{{*}}{{Two}} & C & {OTHER} \\"  # p = .09, .2, .2
+    assert judged(table(r"Dataset & Method & Acc & Sen & Sp \\ " + rows, "t.tex")) == []
+
+
 def test_ticks_under_a_name_like_a_score_are_no_scores(table):
     assert judged(table("Method,SE,PA,IoU,F1\nA,✓,,61.5,76.2\nB,✓,✓,61.5,79.2\n")) == [
         ("table.csv, row B ✓ ✓", "inconsistent")

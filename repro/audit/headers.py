@@ -69,6 +69,7 @@ def understand(table: RawTable) -> ReadTable:
     head, rows = _whole_head(rows[first:])
     columns = _score_columns(head, above, rows)
     scores = {column.index for column in columns}
+    head = [cell if cell or i in scores else _right_over(above, i) for i, cell in enumerate(head)]
     sets = [i for i, cell in enumerate(head) if i not in scores and _is_of_sets(cell)]
     if 0 not in scores and not sets and sum(is_set(row[0]) for row in rows) > 1:
         sets = [0]
@@ -244,6 +245,11 @@ def _over(above: list[list[str]], column: int) -> str:
         if filled:
             return filled[-1]
     return ""
+
+
+def _right_over(above: list[list[str]], column: int) -> str:
+    """Return the nearest cell over a column whose own cell in the head is empty, as under a \\multirow."""
+    return next((row[column] for row in reversed(above) if row[column] and not _is_section(row)), "")
 
 
 def _is_text(rows: list[list[str]], column: int) -> bool:

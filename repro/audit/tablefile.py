@@ -147,8 +147,19 @@ def _latex(text: str) -> list[list[list[str]]]:
         cells = [re.split(r"(?<!\\)&", _RULES.sub("", row)) for row in rows]
         if bodies and cells:
             cells[0][0] = re.sub(rf"^\s*(?:\[[^]]*\])?(?:{_BRACED}\s*)+", "", cells[0][0])
-        tables.append([row for row in map(_spread, cells) if len(row) > 1])
+        tables.append([row for row in map(_spread, _from_the_top(cells)) if len(row) > 1])
     return tables
+
+
+def _from_the_top(rows: list[list[str]]) -> list[list[str]]:
+    """Return the rows, what stands in the last row of a \\multirow{-n} in its first one."""
+    for i, row in enumerate(rows):
+        for column, cell in enumerate(row):
+            found = re.search(r"\\multirow\s*(?:\[[^]]*\])?\s*\{-(\d+)\}", cell)
+            top = i + 1 - int(found[1]) if found else i
+            if 0 <= top < i and column < len(rows[top]) and not rows[top][column].strip():
+                rows[top][column], row[column] = cell, ""
+    return rows
 
 
 def _spread(row: list[str]) -> list[str]:
