@@ -194,6 +194,7 @@ def test_rows_headed_as_sets_or_images_need_not_share_a_share(table, head):
     "text",
     [
         "Method,Acc,Sen,Sp\nDRIVE [3],96.4,80.0,98.0\nHRF,93.0,85.0,95.0\n",
+        "Metric,Fold 1,Fold 2\nAcc,96.4,93.0\nSen,80.0,85.0\nSp,98.0,95.0\n",
         "Metric,DRIVE,HRF\nAcc,96.4,93.0\nSen,80.0,85.0\nSp,98.0,95.0\n",
         "Method,Metric,One set,Another\nA,Acc,96.4,93.0\n,Sen,80.0,85.0\n,Sp,98.0,95.0\n",
     ],
@@ -264,6 +265,7 @@ def test_a_multirow_from_below_stands_for_the_rows_over_it(table):
 
 
 def test_ticks_under_a_name_like_a_score_are_no_scores(table):
+    assert judged(table("Method,SE,PA,IoU,F1\nA,✔️,❌,61.5,76.2\nB,✅,+,61.5,76.2\n")) == []
     assert judged(table("Method,SE,PA,IoU,F1\nA,✓,,61.5,76.2\nB,✓,✓,61.5,79.2\n")) == [
         ("table.csv, row B ✓ ✓", "inconsistent")
     ]

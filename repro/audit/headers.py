@@ -15,7 +15,7 @@ _SIGNED = re.compile(r"[+\-−–]\s*[\d.,]*\d")
 _MISSING = {"", "-", "--", "---", "–", "—", "−", "/", "n/a", "na", "nan", "none", "n.a.", "nr", "n.r.", "?", "...", "…"}
 _MISSING |= {"not run", "not built", "not stated", "not reported", "not available"}
 _COUNTED = {"no", "nr", "number", "id", "index", "run", "seed", "trial", "repetition", "year", "rank"}
-_TICKS = {"✓", "✔", "√", "✗", "✘", "×", "x", "yes", "no"}
+_TICKS = {"✓", "✔", "√", "✅", "✗", "✘", "×", "❌", "x", "+", "●", "○", "yes", "no", "y", "n"}
 _MOST_PERCENT = 100
 # Heads of columns whose rows were not scored on the same pixels.
 _SETS_IN_ROWS = {"dataset", "datasets", "database", "data", "testset", "image", "fold", "class", "category", "organ"}
@@ -71,7 +71,7 @@ def understand(table: RawTable) -> ReadTable:
     scores = {column.index for column in columns}
     head = [cell if cell or i in scores else _right_over(above, i) for i, cell in enumerate(head)]
     sets = [i for i, cell in enumerate(head) if i not in scores and _is_of_sets(cell)]
-    if 0 not in scores and not sets and sum(is_set(row[0]) for row in rows) > 1:
+    if 0 not in scores and not sets and sum(is_set(row[0]) or _is_of_sets(row[0]) for row in rows) > 1:
         sets = [0]
     named = [i for i in range(len(head)) if i not in scores and (i == 0 or i in sets or _is_text(rows, i))]
     found = _rows(rows, [i for i in named if i not in sets], sets)
@@ -164,7 +164,7 @@ def counts_rows(header: str) -> bool:
 
 def _is_ticked(rows: list[list[str]], column: int) -> bool:
     """Return whether a column ticks what a row has, such as the SE blocks of an ablation."""
-    filled = {row[column].lower() for row in rows} - _MISSING
+    filled = {row[column].lower().strip("\N{VARIATION SELECTOR-16}") for row in rows} - _MISSING
     return bool(filled) and filled <= _TICKS
 
 
