@@ -161,6 +161,13 @@ def test_a_row_of_means_is_not_pooled_and_a_row_of_spreads_is_no_scores(table):
     assert judged(table("Method,IoU,Dice\nMean Teacher,0.700,0.807\n")) != []  # a network's name
 
 
+@pytest.mark.parametrize("name", ["Overall", "All", "Total"])
+def test_a_row_over_all_classes_may_be_a_mean(table, name):
+    text = f"Class,IoU,Dice\nroad,0.900,0.947\ncar,0.500,0.667\n{name},0.700,0.807\n"  # 2 * .7 / 1.7 = .824
+    assert judged(table(text)) == []
+    assert judged(table(text.replace("0.807", "0.834"))) == [(f"table.csv, row {name}", "inconsistent")]
+
+
 def test_gains_are_no_scores(table):
     text = "Method,IoU,Dice,IoU gain,Dice gain\nA,61.5,76.2,2.0,1.2\nImprovement (%),+2.0,+1.2,,\n"
     assert judged(table(text)) == []

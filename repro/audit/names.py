@@ -17,6 +17,7 @@ ALIASES = {
 _METRIC = {alias: metric for metric, aliases in ALIASES.items() for alias in aliases.split()}
 _SPREAD = re.compile(r"±|\+/?-|^[\d.,]+\s*%?\s*[(_]\s*\d*[.,]\d+\s*%?\)?$|\b(?:mean|average|avg)\b.*\b(?:std|sd)\b")
 _MEANS = {"mean", "avg", "average", "macro"}
+_OVER_ALL = {"overall", "all", "total"}  # pooled or not; what holds of means holds of pooled scores too
 _SPREADS = {"±", "std", "sd", "stdev", "σ", "deviation", "dev", "sem", "var", "variance", "spread"}
 _GAINS = {"gain", "gains", "improvement", "improvements", "difference", "diff", "delta", "δ", "loss"}
 _NO_SCORES = _SPREADS | _GAINS | {"ci", "95", "p-value", "count", "rank", "verdict"}
@@ -75,8 +76,8 @@ def is_spread(header: str) -> bool:
 
 
 def is_mean(name: str) -> bool:
-    """Return whether a row's name says that its numbers are means: "Average", "U-Net mean", "mean ± std"."""
-    return has_spread(name) or _last_word(name) in _MEANS
+    """Return whether a name says that its numbers are means, or may be: "Average", "U-Net mean", "a ± std", "All"."""
+    return has_spread(name) or _last_word(name) in _MEANS or name.lower() in _OVER_ALL
 
 
 def names_no_scores(name: str) -> bool:
