@@ -76,7 +76,9 @@ def test_marks_of_markdown_are_no_part_of_a_number(table):
     assert cells(table(text.replace("| A |", "| *p*-value |"), "t.md"))[1][0] == "p-value"
 
 
-@pytest.mark.parametrize("mark", ["±0.3", "_±0.3", "^1", " [94.1, 96.0]", " (+0.3)", "+0.3", "↑", "†", "§", "¹"])
+@pytest.mark.parametrize(
+    "mark", ["±0.3", "_±0.3", "^1", " [94.1, 96.0]", " (+0.3)", "+0.3", "↑", "†", "§¹", "* ± 0.3", "#"]
+)
 def test_what_stands_behind_a_number_is_left_out(table, mark):
     assert judged(table(f'Method,Acc,Sen,Sp\nA,"95.0{mark}",80.0,96.7\n')) == []
 

@@ -9,8 +9,8 @@ from repro.audit.known import is_set
 from repro.audit.names import is_mean, metric_of, names_no_scores
 from repro.audit.tablefile import RawTable
 
-_NUMBER = re.compile(r"(\d*[.,]?\d+|\d+\.)\s*(%?)\s*(?:(?:±|[+(\[_^↑↓]).*)?[†‡§*¹²³]*")
-_WITH_MORE = re.compile(r"[\d.,]+\s*%?\s*[±(\[]")  # a number with its spread or interval
+_NUMBER = re.compile(r"(\d*[.,]?\d+|\d+\.)\s*(%?)\s*[†‡§¶*∗⋆#¹²³]*\s*(?:[±+(\[_^↑↓].*)?")
+_WITH_MORE = re.compile(r"[\d.,]+\s*%?\W?\s*[±(\[]")  # a number with its spread or interval
 _SIGNED = re.compile(r"[+\-−–]\s*[\d.,]*\d")
 _MISSING = {"", "-", "--", "---", "–", "—", "−", "/", "n/a", "na", "nan", "none", "n.a.", "nr", "n.r.", "?", "...", "…"}
 _MISSING |= {"not run", "not built", "not stated", "not reported", "not available"}

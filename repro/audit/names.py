@@ -8,14 +8,14 @@ ALIASES = {
     "sensitivity": "sen se sens sensitivity recall rec tpr truepositiverate",
     "specificity": "sp spe spec specificity tnr truenegativerate",
     "precision": "pre prec precision ppv",
-    "jaccard": "ja jac js ji jaccard iou intersectionoverunion",
+    "jaccard": "ja jac js jsc ji jaccard iou intersectionoverunion",
     "dice": "di dc dice dsc f1 f1score f1measure fscore fmeasure sorensendice sørensendice",
     "class jaccard": "miou meaniou mjaccard mji meanintersectionoverunion",
     "class dice": "mdice mf1 meandice meanf1 macrof1 mdsc",
     "auc": "auc aucroc rocauc auroc",
 }
 _METRIC = {alias: metric for metric, aliases in ALIASES.items() for alias in aliases.split()}
-_SPREAD = re.compile(r"±|\+/?-|^[\d.,]+\s*%?\s*[(_]\s*\d*[.,]\d+\s*%?\)?$|\b(?:mean|average|avg)\b.*\b(?:std|sd)\b")
+_SPREAD = re.compile(r"±|\+/?-|^[\d.,]+\s*%?\W?\s*[(_]\s*\d*[.,]\d+\s*%?\)?$|\b(?:mean|average|avg)\b.*\b(?:std|sd)\b")
 _MEANS = {"mean", "avg", "average", "macro"}
 _OVER_ALL = {"overall", "all", "total"}  # pooled or not; what holds of means holds of pooled scores too
 _SPREADS = {"±", "std", "sd", "stdev", "σ", "deviation", "dev", "sem", "var", "variance", "spread"}
