@@ -225,6 +225,16 @@ def test_averages_over_organs_are_means_over_classes(table):
     assert judged(table(text.replace("0.889", "0.850"))) == [("table.csv, spleen, row A", "inconsistent if pooled")]
 
 
+def test_a_spleen_among_organs_is_no_specificity(table):
+    # As Acc .54 and Dice .78: TP = .46 / 2 * .78 / .22 = .82, more than Acc.
+    findings, notes = check_file(table("Method,DSC,Aorta,Liver,PA,SP\nA,78.0,89.1,93.4,54.0,86.7\n"), Asked())
+    assert findings == [] and notes[0] == "table.csv: not audited: Aorta, Liver, pancreas, spleen."
+    text = ",DSC,,,IoU,,\nMethod,Liver,PA,SP,Liver,PA,SP\nA,88.9,76.2,76.2,80.0,61.5,66.5\n"
+    assert judged(table(text)) == [("table.csv, spleen, row A", "inconsistent if pooled")]
+    text = "Method,DSC,,,IoU,,\n,Liver,PA,SP,Liver,PA,SP\nA,88.9,76.2,79.2,80.0,61.5,61.5\n"
+    assert judged(table(text)) == [("table.csv, spleen, row A", "inconsistent")]
+
+
 def test_a_column_beside_a_span_is_not_under_its_heading(table):
     text = r"""
 \begin{tabular}{lcccc}

@@ -67,6 +67,7 @@ def understand(table: RawTable) -> ReadTable:
         )
     above = rows[:first]
     head, rows = _whole_head(rows[first:])
+    head = _with_organs(head)
     columns = _score_columns(head, above, rows)
     scores = {column.index for column in columns}
     head = [cell if cell or i in scores else _right_over(above, i) for i, cell in enumerate(head)]
@@ -124,6 +125,13 @@ def _whole_head(rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
     if (head[0] and below[0] not in ("", head[0])) or not scores or not all(_is_word(below[i]) for i in scores):
         return head, rows
     return [f"{over[i]} {below[i]}" if i in scores else head[i] or below[i] for i in range(len(head))], rows[1:]
+
+
+def _with_organs(head: list[str]) -> list[str]:
+    """Return the head with SP and PA written out where they stand among organs, and are no specificity and accuracy."""
+    if not any(re.search(r"\b(?:aorta|liver|gallbladder|stomach)\b", cell, re.I) for cell in head):
+        return head
+    return [re.sub(r"\bPA\b", "pancreas", re.sub(r"\bSP\b", "spleen", cell, flags=re.I), flags=re.I) for cell in head]
 
 
 def _score_columns(head: list[str], above: list[list[str]], rows: list[list[str]]) -> list[ScoreColumn]:
