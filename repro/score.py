@@ -125,11 +125,11 @@ def match(masks: dict[str, Path], samples: Sequence) -> list[Path]:
             found[sample.name] = path
     missing = [sample.name for sample in samples if sample.name not in found]
     faults = [
-        f"{len(names)} {what} ({names[0]} for one)"
+        f"{what}: {len(names)} ({names[0]} for one)"
         for names, what in (
-            (missing, f"of the list's {len(samples)} images have no mask"),
-            (extra, "masks are of no image in the list"),
-            (twice, "masks are second ones of an image"),
+            (missing, f"without a mask, of the list's {len(samples)} images"),
+            (extra, "masks of no image in the list"),
+            (twice, "second masks of an image"),
         )
         if names
     ]

@@ -99,9 +99,9 @@ def test_what_is_missing_extra_and_double_is_said_in_one_sentence(squares: Path,
     (masks / "west_0_color.png").write_bytes((masks / "west_0.png").read_bytes())
     assert run(masks, squares) == 2
     said = capsys.readouterr().err
-    assert "2 of the list's 5 images have no mask (west_3 for one)" in said
-    assert "1 masks are of no image in the list (east_3.png for one)" in said
-    assert "1 masks are second ones of an image (west_0_color.png for one)" in said
+    assert "without a mask, of the list's 5 images: 2 (west_3 for one)" in said
+    assert "masks of no image in the list: 1 (east_3.png for one)" in said
+    assert "second masks of an image: 1 (west_0_color.png for one)" in said
     assert said.count("\n") == 1 and not (tmp_path / "checkout").exists()
 
 
