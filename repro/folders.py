@@ -2,7 +2,6 @@
 
 import difflib
 import fcntl
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -47,7 +46,7 @@ class RunFolder:
     def record(self) -> dict | None:
         """The record of a finished run, None of another; ValueError where it is damaged."""
         path = self.path / "record.json"
-        return _json(path) if path.exists() else None
+        return records.read_run(path) if path.exists() else None
 
     @cached_property
     def identity(self) -> dict | None:
@@ -55,7 +54,7 @@ class RunFolder:
         if self.record:
             return self.record["run"]
         path = self.path / "run.json"
-        return _json(path) if path.exists() else None
+        return records.read_run(path) if path.exists() else None
 
     @property
     def points(self) -> list[dict]:
@@ -88,13 +87,6 @@ class RunFolder:
         kept = {f"{name}.safetensors" for name in WEIGHTS}
         found = [path for pattern in ("*.pt", "*.safetensors", ".*.aside") for path in self.path.glob(pattern)]
         return sorted(path for path in found if path.name not in kept)
-
-
-def _json(path: Path) -> dict:
-    try:
-        return json.loads(path.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{path}: damaged ({error}); delete its folder and train the run again.") from None
 
 
 def is_held(lock: Path) -> bool:

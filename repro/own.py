@@ -3,7 +3,6 @@
 import argparse
 import hashlib
 import io
-import json
 import os
 import re
 import shutil
@@ -20,7 +19,7 @@ from repro.networks import NETWORKS, constructor
 from repro.papers import PAPERS
 from repro.papers.spec import Recipe, Row, Table
 from repro.plan import PRECISIONS, Job, Run, Split
-from repro.records import ROOT
+from repro.records import ROOT, read_run
 
 OURS = {"paper1": "attention_unet", "paper2": "tcnet"}  # the network each paper ends with
 SCORES = {  # of two classes, of more
@@ -252,7 +251,7 @@ def train(run: Run, folder: Path, options, dataset, stop: Stop) -> tuple[int, li
     if outcome.code != DONE:
         print(outcome.said, file=sys.stderr)
         return outcome.code, None
-    record = json.loads((folder / run.id / "record.json").read_bytes())
+    record = read_run(folder / run.id / "record.json")
     print(f"record: {folder / run.id / 'record.json'}")
     scores = record["scores"]["last native whole"]
     names = SCORES[len(dataset.class_names) == 2]

@@ -299,11 +299,22 @@ def _same(sources: dict[str, Path], target: Path) -> bool:
     return all(there[e].exists() and there[e].read_bytes() == source.read_bytes() for e, source in sources.items())
 
 
+def read_run(path: Path) -> dict:
+    """Return the object in a run's `record.json` or `run.json`; ValueError where the file is damaged."""
+    try:
+        found = json.loads(path.read_bytes())
+        if not isinstance(found, dict):
+            raise ValueError("no JSON object is in it")
+    except ValueError as error:
+        raise ValueError(f"{path}: damaged ({error}); delete its folder and train the run again.") from None
+    return found
+
+
 def differing(runs: Path, published: Path) -> list[Path]:
     """Return the run folders in `runs` whose record was refused: its name is published with other bytes."""
     found = []
     for path in sorted(runs.glob("*/record.json")):
-        target = published / f"{path.parent.name}@{json.loads(path.read_bytes())['provenance']['kind']}.json"
+        target = published / f"{path.parent.name}@{read_run(path)['provenance']['kind']}.json"
         sources = {ending: path.parent / f"{name}{ending}" for name, ending in FILES.items()}
         if target.exists() and not _same(sources, target):
             found.append(path.parent)

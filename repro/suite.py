@@ -1,6 +1,5 @@
 """A suite at work: its due runs done, its records published, its views rewritten."""
 
-import json
 import shutil
 import sys
 import time
@@ -158,7 +157,7 @@ def _perform(suite: Suite, due: Sequence[Job], order: Order, console, stop: Stop
 
 def _scores(folder: Path) -> str:
     """The scores a run ends with, in a few words."""
-    scores = json.loads((folder / "record.json").read_text())["scores"]["last native whole"]
+    scores = records.read_run(folder / "record.json")["scores"]["last native whole"]
     names = ("jaccard", "dice", "accuracy") if "jaccard" in scores else ("miou", "pixel_accuracy")
     return ", ".join(f"{name} {100 * scores[name]:.1f}" for name in names if scores.get(name) is not None)
 
@@ -171,7 +170,7 @@ def publish(suite: Suite, jobs: Sequence[Job], root: Path = records.ROOT) -> int
         folder = runs_folder(suite, root) / job.run.id
         if not is_done(suite, job, root):
             continue
-        kind = json.loads((folder / "record.json").read_text())["provenance"]["kind"]
+        kind = records.read_run(folder / "record.json")["provenance"]["kind"]
         if records.publish(folder, target, job.run.id, kind) is None:
             print(f"{folder}: a record of this name with other numbers is published; this stays here", file=sys.stderr)
         count += 1

@@ -267,3 +267,10 @@ def test_records_by_id_are_those_that_find_finds_for_each(tmp_path: Path):
     found = records.by_id(tmp_path)
     assert found == {id: records.find(tmp_path, id) for id in ("0123456789ab", "ba9876543210")}
     assert [record.kind for record in found["0123456789ab"]] == ["a", "b"]
+
+
+@pytest.mark.parametrize("content", [b"", b'{"run": {', b"null", b"[]", b"\xff\xfe\x00"])
+def test_a_damaged_file_of_a_run_is_named_with_what_to_do(tmp_path, content):
+    (tmp_path / "record.json").write_bytes(content)
+    with pytest.raises(ValueError, match=r"record\.json: damaged \(.+\); delete its folder and train the run again"):
+        records.read_run(tmp_path / "record.json")

@@ -18,6 +18,7 @@ from repro.folders import WEIGHTS
 from repro.networks import build
 from repro.papers.spec import Recipe
 from repro.plan import Run, from_identity
+from repro.records import read_run
 
 KEY = "repro"  # of our entry in a safetensors file's metadata
 MODEL = "model.safetensors"  # the file of an export
@@ -136,7 +137,7 @@ def _read(path: Path, weights: str) -> tuple[About, dict[str, torch.Tensor]]:
 def _why_without(folder: Path) -> str:
     """Why a folder holds no weights, as the end of a sentence."""
     if (folder / "record.json").exists():
-        record = json.loads((folder / "record.json").read_bytes())
+        record = read_run(folder / "record.json")
         if record["training"] is None:
             return f"{record['run']['network']} was evaluated only, so that there are no weights to load"
         return "the weights of this run are gone; only its record is left"
@@ -168,7 +169,7 @@ def _about(text: str, path: Path) -> About:
 
 def about_run(folder: Path, weights: str) -> About:
     """Return what a finished run's record says of its weights."""
-    record = json.loads((folder / "record.json").read_bytes())
+    record = read_run(folder / "record.json")
     run, names = _run_of(record["run"]), tuple(record["classes"])
     return About(run, weights, names, _colours(run.test.data, len(names)))
 
