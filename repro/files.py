@@ -88,12 +88,15 @@ def all_there(pictures: list[Path]) -> list[Path]:
 def read_json_lines(path: Path) -> list[dict]:
     """Return the objects of a file that grows by a JSON object a line, oldest first; none where it is not there.
 
-    A last line cut short by a kill is left out.
+    A last line cut short by a kill is left out, and what follows on a line that is none.
     """
     found = []
-    for line in path.read_text().splitlines() if path.exists() else []:
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
         try:
-            found.append(json.loads(line))
+            each = json.loads(line)
         except json.JSONDecodeError:
             break
+        if not isinstance(each, dict):
+            break
+        found.append(each)
     return found

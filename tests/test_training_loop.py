@@ -152,6 +152,17 @@ def test_the_points_after_the_checkpoint_are_cut_from_the_log(tmp_path):
     assert [point["step"] for point in read_log(tmp_path / "log.jsonl")] == [3]
 
 
+def test_a_log_that_lost_a_point_before_the_checkpoint_is_refused_and_left_as_it_is(tmp_path):
+    with pytest.raises(Interrupted):
+        tiny.trainer(tmp_path, events=stopping_at(7)).train()
+    first, second = (tmp_path / "log.jsonl").read_text().splitlines(keepends=True)  # of steps 3 and 6
+    for damaged in (second, "[]\n" + second, first + second[:20]):
+        (tmp_path / "log.jsonl").write_text(damaged)
+        with pytest.raises(ValueError, match=r"log\.jsonl: the curve's point of step (3|6) is not in it"):
+            tiny.trainer(tmp_path).train()
+        assert (tmp_path / "log.jsonl").read_text() == damaged
+
+
 def test_a_log_without_any_checkpoint_is_started_anew(tmp_path):
     (tmp_path / "log.jsonl").write_text('{"step": 1, "train_loss": 1}\n')
     with pytest.raises(Interrupted):

@@ -105,7 +105,7 @@ class Trainer:
             now = time.monotonic()
             self.progress.seconds = before + now - started
             at_end = self.progress.step % self.epoch_steps == 0
-            if at_end or self.progress.step % INTERVAL == 0:
+            if self._has_point(self.progress.step):
                 self._point(at_end)
             if at_end:
                 self._begin_epoch()
@@ -211,6 +211,10 @@ class Trainer:
             append_point(self.log, point | {"seconds": round(self.progress.seconds, 2)})
         self.events.on_point(point)
 
+    def _has_point(self, step: int) -> bool:
+        """Whether the curve has a point after this many steps."""
+        return step % INTERVAL == 0 or step % self.epoch_steps == 0
+
     def _last_point_step(self) -> int:
         """The step of the curve's point before this one: the last multiple of the interval or end of an epoch."""
         step = self.progress.step - 1
@@ -295,7 +299,8 @@ class Trainer:
         if json.loads(state["identity"]) != self.identity:
             changed = difference(json.loads(state["identity"]), self.identity)
             raise ValueError(f"{self.folder}: the checkpoint is of another run ({changed}); use another folder")
-        cut_log(self.log, state["progress"]["step"])
+        step = state["progress"]["step"]
+        cut_log(self.log, step, due=filter(self._has_point, range(1, step + 1)))
         return state
 
     def _restore(self) -> None:
