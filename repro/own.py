@@ -145,11 +145,23 @@ def keep(options, below: Path):
         slug = re.sub(r"[^A-Za-z0-9_-]+", "-", options.images.resolve().name)[:40]
         folder = below / f"{slug}-{key}"
         folder.mkdir(exist_ok=True)
-        if not (folder / "own").exists():
+        if (folder / "own").exists():
+            _require_same(fresh, folder / "own")
+        else:
             fresh.rename(folder / "own")
         return folder, OwnData(folder / "own")
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _require_same(fresh: Path, kept: Path) -> None:
+    """Raise where the description of the same data was changed: its runs would be of other lists than they say."""
+    for path in fresh.iterdir():
+        there = kept / path.name
+        if not there.is_file() or there.read_bytes() != path.read_bytes():
+            raise ValueError(
+                f"{there}: changed since it was written; delete {kept}, and give a split of your own with --split."
+            )
 
 
 def _unlabelled(dataset, classes: Path) -> list[str]:

@@ -299,12 +299,12 @@ def _same(sources: dict[str, Path], target: Path) -> bool:
     return all(there[e].exists() and there[e].read_bytes() == source.read_bytes() for e, source in sources.items())
 
 
-def read_run(path: Path) -> dict:
-    """Return the object in a run's `record.json` or `run.json`; ValueError where the file is damaged."""
+def read_run(path: Path, kind: type = dict):
+    """Return what is in a JSON file of a run's folder, a dict or a list; ValueError where the file is damaged."""
     try:
         found = json.loads(path.read_bytes())
-        if not isinstance(found, dict):
-            raise ValueError("no JSON object is in it")
+        if not isinstance(found, kind):
+            raise ValueError(f"no {kind.__name__} is in it")
     except ValueError as error:
         raise ValueError(f"{path}: damaged ({error}); delete its folder and train the run again.") from None
     return found

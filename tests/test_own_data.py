@@ -309,3 +309,14 @@ def test_weights_that_no_run_could_start_from_are_refused_before_the_data_are_re
     said = capsys.readouterr()
     assert re.search(sentence, said.err) and not said.out
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["own.json", "split.txt"])
+def test_a_description_that_was_changed_by_hand_is_refused_and_made_again_once_deleted(folders, tmp_path, name):
+    options = own.make_parser().parse_args(arguments(folders))
+    folder, _ = own.keep(options, tmp_path / "own")
+    (folder / "own" / name).write_text("train p0_0\n")
+    with pytest.raises(ValueError, match=rf"{name}: changed since it was written; delete .*own, and give a split"):
+        own.keep(options, tmp_path / "own")
+    shutil.rmtree(folder / "own")
+    assert own.keep(options, tmp_path / "own")[1].counts == {"train": 14, "selection": 3, "test": 3}

@@ -42,7 +42,8 @@ class OwnData(SegmentationSet):
             self._files = {name: (Path(image), Path(label)) for name, image, label in about["pairs"]}
             self._groups = about["groups"]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{self.root / DESCRIPTION}: not a description of data ({error}); delete it.") from None
+            path = self.root / DESCRIPTION
+            raise ValueError(f"{path}: not a description of data ({error}); delete its folder.") from None
         self.colours = tuple(COLOURS[place % len(COLOURS)] for place in range(len(self.class_names)))
         self._parts = read_split(self.root / SPLIT, [*self._files])
         self.counts = {part: sum(each == part for each in self._parts.values()) for part in PARTS}

@@ -175,7 +175,10 @@ def about_run(folder: Path, weights: str) -> About:
 
 
 def _of_checkpoint(path: Path, weights: str) -> tuple[About, dict[str, torch.Tensor]]:
-    state = checkpoint.read(path)
+    try:
+        state = checkpoint.read(path)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}; copy the checkpoint again, under the name it was given") from None
     run = _run_of(json.loads(state["identity"]))
     names = (OwnData(path.parents[1] / "own") if run.train.data == "own" else dataset_class(run.train.data)).class_names
     about = About(run, weights, tuple(names), _colours(run.train.data, len(names)))
