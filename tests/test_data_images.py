@@ -1,3 +1,4 @@
+import os
 import struct
 import zlib
 
@@ -68,6 +69,14 @@ def test_a_header_of_ten_thousand_million_pixels_is_refused_unread(tmp_path):
     (tmp_path / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk + data)
     with pytest.raises(ValueError, match="declares more than 67108864 pixels; refused"):
         read_rgb(tmp_path / "bomb.png")
+
+
+def test_a_pipe_or_a_folder_is_no_image_and_nobody_waits_for_it(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "folder.png").mkdir()
+    for name in ("pipe.png", "folder.png"):
+        with pytest.raises(ValueError, match=rf"{name}: no file; unpack the data set again"):
+            read_picture(tmp_path / name)
 
 
 @pytest.mark.parametrize("ending", ["png", "tif"])

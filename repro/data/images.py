@@ -21,16 +21,17 @@ warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 def _open(path: Path) -> Image.Image:
     """Open `path` lazily: the header is read and its size is within the limit."""
+    if not path.is_file():  # a pipe would be waited for
+        found = "no file" if path.exists() else "no such file"
+        raise ValueError(f"{path}: {found}; unpack the data set again.")
     try:
         file = Image.open(path, formats=FORMATS)
-    except FileNotFoundError:
-        raise ValueError(f"{path}: no such file; unpack the data set again.") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise ValueError(
             f"{path}: declares more than {MAX_PIXELS} pixels; refused, get the file again."
         ) from None
     except (OSError, SyntaxError, struct.error, ValueError) as error:
-        reason = "zero bytes" if path.is_file() and path.stat().st_size == 0 else _one_line(error, path)
+        reason = "zero bytes" if path.stat().st_size == 0 else _one_line(error, path)
         raise ValueError(f"{path}: cannot be read as an image ({reason}); get the file again.") from None
     if file.width * file.height > MAX_PIXELS:
         found = f"{file.width} x {file.height}"
