@@ -20,6 +20,7 @@ from repro.papers import PAPERS
 from repro.papers.spec import Recipe, Row, Table
 from repro.plan import PRECISIONS, Job, Run, Split
 from repro.records import ROOT, read_run
+from repro.words import many
 
 OURS = {"paper1": "attention_unet", "paper2": "tcnet"}  # the network each paper ends with
 SCORES = {  # of two classes, of more
@@ -137,7 +138,7 @@ def keep(options, below: Path):
         dataset = describe(fresh, **given, split=options.split, group=options.group)
         look(dataset)
         require_apart(dataset)
-        for sentence in _unlabelled(dataset, options.classes):
+        for sentence in (*_turned(dataset), *_unlabelled(dataset, options.classes)):
             print(sentence)
         content = [fingerprint([sample for part in PARTS for sample in dataset.split(part)])]
         content += [(fresh / name).read_text(encoding="utf-8") for name in (DESCRIPTION, SPLIT)]
@@ -162,6 +163,17 @@ def _require_same(fresh: Path, kept: Path) -> None:
             raise ValueError(
                 f"{there}: changed since it was written; delete {kept}, and give a split of your own with --split."
             )
+
+
+def _turned(dataset) -> list[str]:
+    """Return a sentence where viewers show pictures otherwise than they are stored: labels may be drawn on either."""
+    from repro.data.images import is_turned
+
+    found = [sample.image for sample in dataset.listed() if is_turned(sample.image)]
+    if not found:
+        return []
+    said = f"{many(len(found), 'picture')} with an EXIF rotation, {found[0]} for one"
+    return [f"{said}: it is not applied; labels have to lie over the pixels as they are stored."]
 
 
 def _unlabelled(dataset, classes: Path) -> list[str]:

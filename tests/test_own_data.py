@@ -320,3 +320,11 @@ def test_a_description_that_was_changed_by_hand_is_refused_and_made_again_once_d
         own.keep(options, tmp_path / "own")
     shutil.rmtree(folder / "own")
     assert own.keep(options, tmp_path / "own")[1].counts == {"train": 14, "selection": 3, "test": 3}
+
+
+def test_a_picture_that_viewers_turn_is_said(folders, tmp_path, capsys):
+    path, turned = folders["images"] / "p0_0.jpg", Image.Exif()
+    turned[0x112] = 3  # upside down: the size does not tell
+    Image.open(path).save(path, exif=turned)
+    own.keep(own.make_parser().parse_args(arguments(folders)), tmp_path / "own")
+    assert capsys.readouterr().out.startswith(f"1 picture with an EXIF rotation, {path} for one: it is not applied;")

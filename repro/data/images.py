@@ -10,7 +10,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 MAX_PIXELS = 2**26  # 67 million; the largest image of any set here has 30 million
 FORMATS = ("PNG", "JPEG", "GIF", "TIFF", "BMP")
@@ -59,6 +59,15 @@ def size_of(path: Path) -> tuple[int, int]:
     """Return (height, width) from the header alone."""
     with _open(path) as file:
         return file.height, file.width
+
+
+def is_turned(path: Path) -> bool:
+    """Return whether EXIF asks viewers to turn or mirror the picture, which is never done here."""
+    with _open(path) as file:
+        try:
+            return file.getexif().get(ExifTags.Base.Orientation, 1) != 1
+        except (OSError, SyntaxError, struct.error, ValueError):
+            return False  # damaged EXIF turns nothing
 
 
 def read_rgb(path: Path) -> np.ndarray:
