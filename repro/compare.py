@@ -11,6 +11,7 @@ from repro.networks import NETWORKS
 from repro.papers.spec import Column, Reading, Row, Stand, Suite, Table
 from repro.records import Folder, Record
 from repro.statistics import Verdict, verdict
+from repro.words import many
 
 SEEDS = range(16)  # seeds a cell looks for
 COMPARED = ("reproduced", "below", "above", "undecided")  # words for what was measured as the paper states it
@@ -242,9 +243,9 @@ def _differences(table: Table, row: Row, suite: Suite) -> tuple[str, ...]:
     found += [f"{row.network} with {suite.options[row.network]}"] if row.network in suite.options else []
     found += [f"{stand.folds}-fold cross-validation" for stand in suite.data.values() if stand.folds]
     if suite.epochs is not None:
-        found.append(f"{suite.epochs} epochs")
+        found.append(many(suite.epochs, "epoch"))
     if suite.limit is not None:
-        found.append(f"{suite.limit} training images")
+        found.append(many(suite.limit, "training image"))
     return tuple(found)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from repro.command import DONE, Parser, run
 from repro.folders import RUNNING, RunFolder, find
-from repro.words import duration
+from repro.words import duration, many
 
 EXAMPLES = (
     "repro log 16e6                     the run whose id begins so",
@@ -40,7 +40,7 @@ def heading(folder: RunFolder) -> str:
     identity = folder.identity
     recipe = identity["recipe"]
     what = f"{identity['network']} on {identity['train']['data']}, seed {identity['seed']}"
-    return f"{folder.id}: {what}, {recipe['epochs']} epochs, batch {recipe['batch']}"
+    return f"{folder.id}: {what}, {many(recipe['epochs'], 'epoch')}, batch {recipe['batch']}"
 
 
 def follow(folder: RunFolder, wait: Callable[[], None] = lambda: time.sleep(POLL)):

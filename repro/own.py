@@ -202,7 +202,7 @@ def _show(dataset) -> None:
     print(f"{len(dataset.class_names)} classes: {', '.join(dataset.class_names)}")
     for part, number in dataset.counts.items():
         groups = {sample.unit for sample in dataset.split(part)}
-        print(f"  {part:9} {number:6} images, {len(groups)} groups")
+        print(f"  {part:9} {number:6} images, {many(len(groups), 'group')}")
     print(f"The split is {dataset.root / SPLIT}; give it with --split to keep it.")
 
 
@@ -243,7 +243,7 @@ def recipe_of(options, dataset) -> Recipe:
     if recipe.micro_batch and recipe.micro_batch > recipe.batch:
         recipe = replace(recipe, micro_batch=None)
     shape = recipe.crop or recipe.size
-    how = f"{recipe.epochs} epochs, batch {recipe.batch}, {shape[0]}x{shape[1]}, weights {recipe.weights}"
+    how = f"{many(recipe.epochs, 'epoch')}, batch {recipe.batch}, {shape[0]}x{shape[1]}, weights {recipe.weights}"
     print(f"{options.recipe}: {how}.")
     return recipe
 

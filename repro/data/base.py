@@ -13,6 +13,7 @@ import numpy as np
 
 from repro.data import images
 from repro.data.splits import Drawn
+from repro.words import many
 
 VOID = 255  # the train id of a pixel that counts for nothing
 LISTS = ("train", "selection", "report")  # disjoint; selection is cut from training by unit
@@ -155,7 +156,8 @@ class SegmentationSet:
             )
         if len(found) != self.counts[split]:
             raise ValueError(
-                f"{self.root}: {len(found)} images in split {split!r}, expected {self.counts[split]}. {self.remedy}"
+                f"{self.root}: {many(len(found), 'image')} in split {split!r}, expected {self.counts[split]}. "
+                f"{self.remedy}"
             )
         return found
 

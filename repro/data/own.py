@@ -9,6 +9,7 @@ from pathlib import Path
 
 from repro.data.base import VOID, Part, Sample, SegmentationSet, content_hashes, require_folder
 from repro.files import all_there, pictures_below
+from repro.words import many
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif")
 PARTS = ("train", "selection", "test")
@@ -203,7 +204,9 @@ def divide(groups: Mapping[str, str]) -> dict[str, str]:
     for group in groups.values():
         sizes[group] = sizes.get(group, 0) + 1
     if len(sizes) < 3:
-        raise ValueError(f"{len(sizes)} groups of images, expected at least 3: to train, to select and to test on.")
+        raise ValueError(
+            f"{many(len(sizes), 'group')} of images, expected at least 3: to train, to select and to test on."
+        )
     order = sorted(sizes, key=lambda group: (2 * sizes[group] > len(groups), hashlib.sha256(group.encode()).digest()))
     share, part_of = max(1, round(SHARE * len(groups))), {}
     for part, left in (("test", 2), ("selection", 1)):  # how many groups the other parts need

@@ -159,7 +159,7 @@ def list_text(name: str, described: dict) -> str:
     """Return what a record says of one of its image lists, in a line."""
     units = described.get("units", [])
     where = f" from {many(len(units), 'unit')}" if units else ""
-    return f"{name}: {described['n']} images of {described['data']}{where}, list {described['sha256']}"
+    return f"{name}: {many(described['n'], 'image')} of {described['data']}{where}, list {described['sha256']}"
 
 
 def _definition(metric: str) -> str:

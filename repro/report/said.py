@@ -96,8 +96,8 @@ def audit_counts(said: Sequence[PaperSaid]) -> str:
 
 def title_of(suite: Suite) -> str:
     """Return a suite's title; a reduced one's says by how much."""
-    less = [f"{suite.epochs} epochs"] if suite.epochs is not None else []
-    less += [f"{suite.limit} training images"] if suite.limit is not None else []
+    less = [many(suite.epochs, "epoch")] if suite.epochs is not None else []
+    less += [many(suite.limit, "training image")] if suite.limit is not None else []
     return ", ".join([suite.title[0].upper() + suite.title[1:], *less])
 
 
