@@ -8,6 +8,7 @@ import signal
 import sys
 import textwrap
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
@@ -18,6 +19,7 @@ INTERRUPTED = 130
 OURS = ("repro", "baselines")
 LACKING = "let ./run_all.sh make an environment that has it, or pip install -e '.[train,test]'."
 WIDTH = 100  # of a help page's sentences
+_as_python_has_it = warnings.formatwarning
 
 
 class Parser(argparse.ArgumentParser):
@@ -42,6 +44,7 @@ def run(main: Callable[[Sequence[str] | None], int], arguments: Sequence[str] | 
     Where the reader of a pipe leaves there is nobody to tell: 0. Where the user interrupts: 130, as shells have it.
     """
     _open_streams()
+    warnings.formatwarning = _warning
     try:
         try:
             return main(arguments)
@@ -61,6 +64,13 @@ def run(main: Callable[[Sequence[str] | None], int], arguments: Sequence[str] | 
     except (ValueError, OSError) as error:
         print(f"{prog}: {' '.join(_sentence(error).split())}", file=sys.stderr)
         return BAD_INPUT
+
+
+def _warning(message: Warning | str, category: type[Warning], filename: str, *where, **line) -> str:
+    """A warning as a sentence; where it arose is for those alone who can mend the library that it is of."""
+    if filename.startswith(os.path.dirname(__file__)):
+        return f"warning: {message}\n"
+    return _as_python_has_it(message, category, filename, *where, **line)
 
 
 def _open_streams() -> None:

@@ -157,6 +157,24 @@ def test_a_full_device_behind_the_output_is_a_sentence():
     assert (done.returncode, done.stderr) == (2, said)
 
 
+WARNING = """
+import warnings
+from repro import command
+
+def main(_):
+    warnings.warn_explicit("a checkpoint is damaged", UserWarning, command.__file__, 1)
+    warnings.warn_explicit("old", UserWarning, "/somewhere/library.py", 7)
+    return 0
+
+command.run(main, [], "prog")
+"""
+
+
+def test_a_warning_is_a_sentence_and_a_librarys_says_where_it_arose():
+    done = subprocess.run([sys.executable, "-c", WARNING], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr == "warning: a checkpoint is damaged\n/somewhere/library.py:7: UserWarning: old\n"
+
+
 def test_repro_verb_is_the_module_of_that_name():
     done = repro("table", "paper1_table1", "--format", "csv")
     assert done.returncode == 0 and done.stdout.startswith("row,mIoU reported,")
