@@ -86,8 +86,8 @@ def test_labels_go_by_name_or_by_name_and_more_in_subfolders_too(tmp_path):
 
 def test_classes_are_read_with_values_void_and_shared_names(tmp_path):
     path = tmp_path / "classes.txt"
-    path.write_text("0: road\n\n7: traffic light\n9: road # also\n255: void\n")
-    assert read_classes(path) == (["road", "traffic light"], {0: 0, 7: 1, 9: 0, 255: 255})
+    path.write_text("0: road\n\n7: traffic light\n9: road # also\n254: Void\n255: void\n")
+    assert read_classes(path) == (["road", "traffic light"], {0: 0, 7: 1, 9: 0, 254: 255, 255: 255})
     path.write_text("ground\nthing\n")
     assert read_classes(path) == (["ground", "thing"], {0: 0, 1: 1})
     for text, sentence in {

@@ -152,8 +152,9 @@ def _lines(path: Path, what: str) -> list[str]:
 def read_classes(path: Path) -> tuple[list[str], dict[int, int]]:
     """Return class names in order, and value -> train id, from lines such as "255: lesion".
 
-    Values of one class share a name; the name "void" is for pixels that count for nothing. Lines without a value count
-    from 0; a number there ("255 lesion") is refused, for it would be taken for a name. A "#" begins a comment.
+    Values of one class share a name; the name "void", capital or not, is for pixels that count for nothing. Lines
+    without a value count from 0; a number there ("255 lesion") is refused, for it would be taken for a name. A "#"
+    begins a comment.
 
     Raises:
         ValueError: a line that is neither, a value twice, or fewer than two classes.
@@ -169,9 +170,10 @@ def read_classes(path: Path) -> tuple[list[str], dict[int, int]]:
         if not match or value > 255 or value in ids or not match[2].isprintable():
             raise ValueError(f"{path}, line {number}: {text[:80]!a} is not a new class; expected e.g. '255: lesion'.")
         name = match[2].strip()
-        if name != "void" and name not in names:
+        void = name.lower() == "void"
+        if not void and name not in names:
             names.append(name)
-        ids[value] = VOID if name == "void" else names.index(name)
+        ids[value] = VOID if void else names.index(name)
     if not 2 <= len(names) <= 250:
         raise ValueError(f"{path}: {len(names)} classes, expected 2 to 250; a line a class, as '255: lesion'.")
     return names, ids
