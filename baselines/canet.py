@@ -71,8 +71,9 @@ class NonLocal(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Return (N, C, H, W)."""
-        query, key, value = (each(features).flatten(2).mT for each in (self.query, self.key, self.value))
-        seen = F.scaled_dot_product_attention(query, key, value, scale=1.0)
+        # One head: ONNX knows this attention of (N, heads, places, channels) only.
+        query, key, value = (each(features).flatten(2).mT[:, None] for each in (self.query, self.key, self.value))
+        seen = F.scaled_dot_product_attention(query, key, value, scale=1.0)[:, 0]
         return features + self.out(seen.mT.unflatten(2, features.shape[2:]))
 
 
