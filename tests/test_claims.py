@@ -103,7 +103,7 @@ def test_above_every_other_by_the_test_supports_a_claim(folder: Folder):
     assert found.word == "supported"
     # 2 of the 924 splits of 6 + 6 are as far out: .00216, times the two comparisons that have numbers: .00433.
     means = "mIoU: ours 72.5 ± 1.9 (n = 6) against U-Net on ResNet-50 52.5 ± 1.9 (n = 6)"
-    assert found.numbers[0] == f"{means}: above (p = 0.004, 6 and 6 seeds)" and len(found.numbers) == 2
+    assert found.numbers[0] == f"{means}: above (p = 0.004, n = 6 and 6)" and len(found.numbers) == 2
 
 
 def test_below_by_the_test_contradicts_it(folder: Folder):
@@ -124,7 +124,7 @@ def test_seeds_too_few_to_reject_are_undecided_and_said(folder: Folder):
     measure(folder, "paper1_table1/U-Net on ResNet-50", "cityscapes", LOW[:3])
     found = judged(folder, "paper1_modules_help", None)
     assert found.word == "undecided"  # 3 + 3: .10, times two
-    assert "n too small (3 and 3 seeds: no p under 0.200 possible)" in found.numbers[0]
+    assert "n too small (n = 3 and 3: no p under 0.200 possible)" in found.numbers[0]
 
 
 def test_one_seed_each_is_undecided(folder: Folder):

@@ -175,7 +175,7 @@ def test_networks_are_compared_as_one_family():
     assert compare([(low, [0.705, 0.715, 0.72, 0.726])])[0].word == "tie"
     both = compare([(high, low), (high, low)])
     assert [found.word for found in both] == ["n too small"] * 2  # 2 * 2 / 70 = 0.057
-    assert str(both[0]) == "n too small (4 and 4 seeds: no p under 0.057 possible)"
+    assert str(both[0]) == "n too small (n = 4 and 4: no p under 0.057 possible)"
 
 
 def test_too_few_seeds_are_said_and_do_not_count_in_the_family():

@@ -20,7 +20,7 @@ class Comparison:
         word: "above" or "below" where the adjusted p is at most 0.05, else "tie"; "n too small" where no
             outcome of so few seeds in a table of so many comparisons could have been at most 0.05.
         difference: mean of the first network's scores minus the second's, a fraction.
-        n: seeds of the first and of the second network.
+        n: seeds, or turns of a clock, of the first and of the second network.
         p: two-sided p of the permutation test.
         adjusted: the same after Holm's correction over the table.
         smallest: the smallest adjusted p that was possible.
@@ -35,8 +35,8 @@ class Comparison:
 
     def __str__(self) -> str:
         if self.word == "n too small":
-            return f"n too small ({self.n[0]} and {self.n[1]} seeds: no p under {self.smallest:.3f} possible)"
-        return f"{self.word} (p = {self.adjusted:.3f}, {self.n[0]} and {self.n[1]} seeds)"
+            return f"n too small (n = {self.n[0]} and {self.n[1]}: no p under {self.smallest:.3f} possible)"
+        return f"{self.word} (p = {self.adjusted:.3f}, n = {self.n[0]} and {self.n[1]})"
 
 
 def describe(scores: Sequence[float], *, unit: str = "percent", digits: int = 1) -> str:
