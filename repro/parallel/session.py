@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import timedelta
+from typing import NoReturn
 
 from repro.command import BAD_INPUT
 from repro.parallel.processes import Apart, Processes
@@ -12,10 +13,10 @@ PATIENCE = timedelta(minutes=30)  # for a process that hangs; one that dies is n
 
 
 def together(processes: Processes, device: str, work: Callable[[], int]) -> int:
-    """Return the exit code of `work`; with several processes that of the first, once all are through.
+    """Return the exit code of `work`; one of several processes ends here, with that of the first once all are through.
 
-    Where one is lost or fails by itself the process ends here, since anything at the interpreter's exit might wait for
-    the others.
+    It does so whatever the others came to: at the interpreter's exit something might wait for one that is lost, and
+    gloo's threads, at times still at work there, would end the process as a failed one.
 
     Args:
         processes: as torchrun started them.
@@ -25,18 +26,14 @@ def together(processes: Processes, device: str, work: Callable[[], int]) -> int:
     if processes.size == 1:
         return work()
     _begin(processes, device)
-    import torch.distributed
-
     try:
         code = work()
-        code = processes.first(lambda: code)
+        _end("", processes.first(lambda: code))
     except Apart as why:
         _end(why.sentence, why.code)
     except (ValueError, OSError) as error:
         alike = processes.together(error) and not processes.leads
         _end("" if alike else f"process {processes.rank} of {processes.size}: {error}", BAD_INPUT)
-    torch.distributed.destroy_process_group()
-    return code
 
 
 def _begin(processes: Processes, device: str) -> None:
@@ -54,7 +51,7 @@ def _begin(processes: Processes, device: str) -> None:
     torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=PATIENCE)
 
 
-def _end(sentence: str, code: int) -> None:
+def _end(sentence: str, code: int) -> NoReturn:
     """Say why, whoever was silenced, and leave at once."""
     if sentence:
         print(f"run_all.sh: {' '.join(sentence.split())}", file=sys.__stderr__)
