@@ -1,5 +1,6 @@
 """Checkpoints that a kill, a full disk or a flipped bit cannot turn into a silent restart."""
 
+import contextlib
 import hashlib
 import io
 import pickle
@@ -42,8 +43,12 @@ def save(folder: Path, step: int, state: dict) -> Path:
 
 def generations(folder: Path) -> list[tuple[int, Path]]:
     """Return (step, path) of the checkpoints in a folder, newest first; a file half written is not among them."""
-    found = [(int(match[1]), path) for path in folder.glob("checkpoint-*.pt") if (match := _NAME.fullmatch(path.name))]
-    return sorted(found, key=lambda pair: (pair[0], pair[1].stat().st_mtime_ns), reverse=True)
+    found = []
+    for path in folder.glob("checkpoint-*.pt"):
+        if match := _NAME.fullmatch(path.name):
+            with contextlib.suppress(FileNotFoundError):  # who saves has just removed it
+                found.append((int(match[1]), path.stat().st_mtime_ns, path))
+    return [(step, path) for step, _, path in sorted(found, reverse=True)]
 
 
 def load(folder: Path, device: torch.device | str = "cpu") -> dict | None:

@@ -235,3 +235,18 @@ def test_nothing_is_ever_unpickled_freely():
     calls = [line for path in source.rglob("*.py") for line in path.read_text().splitlines() if "torch.load(" in line]
     assert calls
     assert all("weights_only=True" in line for line in calls)
+
+
+def test_a_generation_that_is_removed_while_they_are_listed_is_not_among_them(tmp_path, monkeypatch):
+    for step in (2, 4, 6):
+        checkpoint.save(tmp_path, step, {"weight": torch.zeros(1)})
+    (_, newest), (_, older) = checkpoint.generations(tmp_path)
+    glob = Path.glob
+
+    def removing(folder, pattern):
+        found = list(glob(folder, pattern))
+        older.unlink()
+        return found
+
+    monkeypatch.setattr(Path, "glob", removing)
+    assert checkpoint.generations(tmp_path) == [(6, newest)]
