@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from baselines.deeplabv3 import deeplabv3
-from baselines.deeplabv3plus import deeplabv3plus
+from baselines.deeplabv3plus import DilatedDepthwise, deeplabv3plus
 from baselines.fcn import FCN8s, ReachingConv2d
 from baselines.pspnet import PyramidPooling, region_means
 from baselines.segnet import unpool
@@ -263,6 +263,26 @@ def test_deeplabv3plus_joins_48_channels_of_stride_4():
     network.decoder.block1.register_forward_hook(lambda module, given, out: seen.append((given[0].shape, out.shape)))
     network(torch.zeros(1, 3, 64, 64))
     assert seen == [((1, 64, 16, 16), (1, 48, 16, 16))]
+
+
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_a_dilated_depthwise_convolution_is_torchs_in_either_layout(layout):
+    torch.manual_seed(0)
+    network = build("deeplabv3plus", classes=2, encoder_name="resnet18").network
+    dilated = [each for each in network.modules() if isinstance(each, DilatedDepthwise)]
+    assert [each.dilation for each in dilated] == [(6, 6), (12, 12), (18, 18)]
+    image = torch.randn(2, 512, 13, 17, dtype=torch.float64).to(memory_format=layout)
+    for each in dilated:
+        each.double().to(memory_format=layout)
+        ours, theirs = image.clone().requires_grad_(), image.clone().requires_grad_()
+        result = each(ours)
+        expected = F.conv2d(theirs, each.weight, None, 1, each.padding, each.dilation, groups=512)
+        assert result.is_contiguous(memory_format=layout)
+        slope = torch.randn_like(result)
+        gradients = torch.autograd.grad(result, (ours, each.weight), slope)
+        wanted = torch.autograd.grad(expected, (theirs, each.weight), slope)
+        for one, other in zip((result, *gradients), (expected, *wanted), strict=True):
+            torch.testing.assert_close(one, other)
 
 
 @pytest.mark.parametrize("name", ["deeplabv3", "deeplabv3plus"])
