@@ -25,7 +25,7 @@ def step_bytes(
 
     Kept is what a forward pass saves for the backward pass, each storage once and without weights. Peak is the most
     that is alive at once over both passes: that, weights, gradients, optimiser states, input, and what comes and goes;
-    but not the workspace of a kernel. Types are those of autocast on a CPU.
+    but not the workspace of a kernel. Types and layouts are those of a CPU (`DilatedDepthwise` keeps a copy there).
 
     Args:
         network: in training mode, on the CPU, for images of three channels.
