@@ -1,6 +1,7 @@
 """The machine a run is on: its device, its kind, and what provenance says of it."""
 
 import contextlib
+import ctypes
 import functools
 import importlib.metadata
 import os
@@ -12,6 +13,7 @@ from pathlib import Path
 import torch
 
 EMULATED = "This processor only emulates {}, many times slower than float32"
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # of mallopt(3)
 LIBRARIES = ("torch", "torchvision", "segmentation-models-pytorch", "timm", "albumentations", "numpy", "pillow")
 
 
@@ -121,12 +123,32 @@ def commit(root: Path) -> tuple[str, bool | None]:
     return head.stdout.strip(), not changed.stdout.strip()
 
 
+def keep_freed_memory(device: torch.device) -> None:
+    """Let this process keep what its tensors on a CPU free, for the tensors that follow; where its C library is glibc.
+
+    By itself glibc hands each large tensor's pages back to the system, and the next one has them filled with zeros
+    again: up to a third of a step's time. Measured on two cores in bfloat16: a step of U-Net on ResNet-50 at 8x352x480
+    takes 4.7 s in place of 6.9, one of DeepLabv3+ at 4x352x480 2.2 in place of 2.7, TCNet and CA-Net at 4x256x256 a
+    twentieth less; the peak of memory is up to 11 % higher (SegNet). No number changes.
+    """
+    if device.type == "cpu" and hasattr(_libc(), "mallopt"):
+        _libc().mallopt(_MMAP_MAX, 0)  # large tensors come from the heap too
+        _libc().mallopt(_TRIM_THRESHOLD, -1)  # and the heap's end stays
+
+
+@functools.cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
+
+
 def forget_peak_memory(device: torch.device) -> None:
     """Let `peak_memory_bytes` begin anew, free of what earlier runs of this process held; on a CPU where Linux can."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
         return
+    if hasattr(_libc(), "malloc_trim"):
+        _libc().malloc_trim(0)  # what `keep_freed_memory` has kept
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")  # the process's high-water mark is what it holds now
 

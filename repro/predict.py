@@ -67,12 +67,13 @@ def _main(arguments: Sequence[str] | None) -> int:
         raise ValueError("--overlay goes with --format png: the server would take an overlay for a second result")
     named = find_pictures(options.pictures, output=options.output)
     path = options.checkpoint or find(options.run).path
-    from repro.machine import pick_device
+    from repro.machine import keep_freed_memory, pick_device
     from repro.trained import network, pictures  # torch takes seconds to import
 
     made = pictures.makers(official=official, overlay=options.overlay, probabilities=options.probabilities)
     targets = plan_files(named, options.output, made, pictures.official_name if official else _stem)
     model = network.load(path, weights=options.weights, device=pick_device(options.device))
+    keep_freed_memory(model.device)
     if official and model.class_names != tuple(pictures.CLASSES):
         raise ValueError(f"{path}: its {len(model.class_names)} classes are not Cityscapes' 19")
     protocol = {"window": options.window, "flips": options.flips, "scales": options.scales}

@@ -1,6 +1,8 @@
 import json
+import platform
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import torch
 from repro import machine
 
 CPU = torch.device("cpu")
+ROOT = Path(__file__).parents[1]
 without_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU that torch can use")
 
 
@@ -125,3 +128,41 @@ def test_the_peak_of_memory_begins_anew():
     del large
     machine.forget_peak_memory(CPU)
     assert machine.peak_memory_bytes(CPU) < before + 2**27
+
+
+def faults_of_the_last_step(kept):
+    """Page faults while a process makes and drops its tensors, six of 2**26 bytes, for the eighth time."""
+    code = f"""
+import resource, torch
+from repro.machine import keep_freed_memory
+if {kept}:
+    keep_freed_memory(torch.device("cpu"))
+for _ in range(8):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    [torch.ones(2**24) for _ in range(6)]
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to keep what is freed")
+def test_freed_memory_is_kept_for_the_next_step():
+    huge = 6 * 2**26 // 2**21  # as few as there are where the system gives huge pages unasked
+    assert faults_of_the_last_step(kept=False) >= huge
+    assert faults_of_the_last_step(kept=True) < huge / 4
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to keep what is freed")
+def test_kept_memory_is_given_back_where_the_peak_begins_anew():
+    code = """
+import psutil, torch
+from repro.machine import forget_peak_memory, keep_freed_memory
+keep_freed_memory(torch.device("cpu"))
+torch.ones(2**26), torch.ones(2**26)
+held = psutil.Process().memory_info().rss
+forget_peak_memory(torch.device("cpu"))
+print(held - psutil.Process().memory_info().rss)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert int(done.stdout) > 2**27  # of at least one of the two of 2**28 bytes

@@ -40,6 +40,7 @@ def measure(
         RECIPE, batch=BATCH, epochs=rounds + 1, learning_rate=1e-4, patience=None, class_weights=None, size=size,
         precision=machine.quick_precision(device),
     )  # fmt: skip
+    machine.keep_freed_memory(device)  # as a run does
     threads = torch.get_num_threads()
     if device.type == "cpu":
         torch.set_num_threads(1)

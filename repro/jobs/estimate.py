@@ -60,6 +60,7 @@ def measure(
     size = recipe.crop or recipe.size or (360, 480)
     if setting.deterministic:
         os.environ.setdefault(*WORKSPACE)  # cuBLAS looks once, at a process's first product: here
+    machine.keep_freed_memory(setting.device)
     machine.forget_peak_memory(setting.device)
     before = machine.peak_memory_bytes(setting.device)
     network = build(run.network, classes=classes, **run.options)

@@ -15,7 +15,7 @@ from repro.data.cache import for_training
 from repro.data.samples import KEPT_BYTES, EvaluationSamples, TrainingSamples
 from repro.evaluation import selection_scores
 from repro.losses import CLASS_WEIGHTS, Loss, make_loss
-from repro.machine import forget_peak_memory
+from repro.machine import forget_peak_memory, keep_freed_memory
 from repro.models.checkpointing import checkpoint_blocks
 from repro.networks import RECOMPUTED, build, encoder_of
 from repro.parallel import Processes
@@ -194,6 +194,7 @@ def prepare_torch(setting: Setting) -> None:
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = setting.deterministic
     torch.backends.cudnn.allow_tf32 = False  # a recipe that says float32 means it; torch would round to 10 bits
+    keep_freed_memory(setting.device)
     forget_peak_memory(setting.device)
 
 
