@@ -57,7 +57,7 @@ def canvas(*, columns: int = 1, rows: int = 1, width: float = 7.0, height: float
 
 
 def as_png(figure: Canvas) -> bytes:
-    """Return the figure as PNG without a date or a version in it, of its 64 commonest colours.
+    """Return the figure as PNG without a date or a version in it, of its 32 commonest colours.
 
     Lines and letters need no more, and each line keeps its own colour: Pillow's quantisers mix rare ones.
     """
@@ -66,7 +66,7 @@ def as_png(figure: Canvas) -> bytes:
     image = np.asarray(Image.open(drawn).convert("RGBA"))
     packed, which, counts = np.unique(image.view(np.uint32).ravel(), return_inverse=True, return_counts=True)
     colours = packed.view(np.uint8).reshape(-1, 4)[:, :3]
-    commonest = colours[np.argsort(-counts, kind="stable")[:64]]
+    commonest = colours[np.argsort(-counts, kind="stable")[:32]]
     distance = ((colours[:, None].astype(int) - commonest) ** 2).sum(-1)
     quantised = Image.fromarray(distance.argmin(1).astype(np.uint8)[which].reshape(image.shape[:2]))
     quantised.putpalette(commonest.tobytes())
