@@ -225,6 +225,16 @@ def test_averages_over_organs_are_means_over_classes(table):
     assert judged(table(text.replace("0.889", "0.850"))) == [("table.csv, spleen, row A", "inconsistent if pooled")]
 
 
+def test_p_and_r_are_precision_and_recall_where_a_head_has_both(table):
+    wrong = [("table.csv, row A", "inconsistent if pooled")]  # F1 of precision .8 and recall .6 is .96/1.4 = .686
+    assert judged(table("Method,P,R,F1\nA,0.800,0.600,0.686\n")) == []
+    assert judged(table("Method,P (%),R (%),F1\nA,80.0,60.0,65.0\n")) == wrong
+    assert judged(table("Method,P↑,R↑,F1↑\nA,0.800,0.600,0.750\n")) == wrong
+    assert judged(table("Score,A\nP,0.800\nR,0.600\nF1,0.750\n")) == wrong
+    findings, notes = check_file(table("Method,P,F1,IoU\nA,0.800,0.686,0.522\n"), Asked())
+    assert findings == [] and notes[0] == "table.csv: not audited: P."
+
+
 def test_a_spleen_among_organs_is_no_specificity(table):
     # As Acc .54 and Dice .78: TP = .46 / 2 * .78 / .22 = .82, more than Acc.
     findings, notes = check_file(table("Method,DSC,Aorta,Liver,PA,SP\nA,78.0,89.1,93.4,54.0,86.7\n"), Asked())

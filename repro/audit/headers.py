@@ -17,6 +17,8 @@ _MISSING |= {"not run", "not built", "not stated", "not reported", "not availabl
 _COUNTED = {"no", "nr", "number", "id", "index", "run", "seed", "trial", "repetition", "year", "rank"}
 _TICKS = {"✓", "✔", "√", "✅", "✗", "✘", "×", "❌", "x", "+", "●", "○", "yes", "no", "y", "n"}
 _MOST_PERCENT = 100
+_LETTER = re.compile(r"^([PR])(\s*[(\[]?%?[)\]]?\s*[↑↓]?)$")
+_IN_FULL = {"P": "Precision", "R": "Recall"}
 # Heads of columns whose rows were not scored on the same pixels.
 _SETS_IN_ROWS = {"dataset", "datasets", "database", "data", "testset", "image", "fold", "class", "category", "organ"}
 _SETS_IN_ROWS |= {"case", "subject", "patient", "split", "site", "cohort", "modality", "region", "structure", "target"}
@@ -58,7 +60,7 @@ def understand(table: RawTable) -> ReadTable:
     Raises:
         ValueError: no column is called like a score, or a row has more cells than the head.
     """
-    rows = _upright(table.rows)
+    rows = _upright(_spelt_out(table.rows))
     first = next((i for i, row in enumerate(rows) if _scores_named(row)), None)
     if first is None:
         raise ValueError(
@@ -93,7 +95,15 @@ def understand(table: RawTable) -> ReadTable:
 
 def has_scores(table: RawTable) -> bool:
     """Return whether a column is called like a score."""
-    return any(map(_scores_named, table.rows))
+    return any(map(_scores_named, _spelt_out(table.rows)))
+
+
+def _spelt_out(rows: list[list[str]]) -> list[list[str]]:
+    """Return the rows with P and R written out where one head has both: neither parameters nor a correlation then."""
+    for line in (*rows, *zip(*rows)):
+        if {found[1] for cell in line if (found := _LETTER.fullmatch(cell))} == {*_IN_FULL}:
+            return [[_LETTER.sub(lambda found: _IN_FULL[found[1]] + found[2], cell) for cell in row] for row in rows]
+    return rows
 
 
 def _scores_named(row: list[str]) -> int:
