@@ -29,6 +29,7 @@ WANTED = {  # what the JSON object of a record holds; None is said by `null`
     "network": dict, "structure": (dict, type(None)), "provenance": dict,
 }  # fmt: skip
 _NAME = re.compile(r"records/([0-9a-f]{12}@[A-Za-z0-9._-]{1,80})(\.json|\.csv|\.npz|\.log\.jsonl)")
+_HASH = re.compile(r"[0-9a-f]{16}")
 _PATH = re.compile(r"(?:^|[\s=:,;'\"(\[])(?:~?/[A-Za-z0-9_.-]+/|[A-Za-z]:[\\/]|\\\\)")
 
 
@@ -170,6 +171,9 @@ def _size_faults(record: Record) -> Iterator[str]:
     """Evidence too large to be counts, before it is read."""
     with zipfile.ZipFile(record.path.with_suffix(FILES["evidence"])) as archive:
         unpacked = sum(entry.file_size for entry in archive.infolist())
+        other = [entry.filename for entry in archive.infolist() if not entry.filename.endswith(".npy")]
+    if other:
+        yield f"its evidence holds {other[0][:40]!a}, which is no array of counts"
     if unpacked > UNPACKED_BYTES:
         yield f"its evidence holds {unpacked} bytes, counts take at most {UNPACKED_BYTES}"
 
@@ -199,8 +203,13 @@ def is_unpublished(data: str) -> bool:
 
 
 def _text_faults(record: Record) -> Iterator[str]:
-    """Paths of a machine, and strings long enough to hide a picture, in the record, its curve and its log."""
-    for text in _strings(record.data):
+    """Paths of a machine, and strings long enough to hide a picture, in the record, its evidence and its log."""
+    counts = record.evidence().values()
+    images = {str(image) for each in counts for image in each.images}
+    if odd := sorted(image for image in images if not _HASH.fullmatch(image)):
+        yield f"its evidence names an image {odd[0][:40]!a}; expected 16 hex digits of a hash"
+    units = {str(unit) for each in counts for unit in each.units}
+    for text in (*_strings(record.data), *sorted(units)):
         if len(text) > TEXT:
             yield f"a string of {len(text)} characters, {text[:20]!a} ..., is longer than any in a record"
         elif _PATH.search(text):

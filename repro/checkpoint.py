@@ -34,7 +34,8 @@ def save(folder: Path, step: int, state: dict) -> Path:
     path = folder / f"checkpoint-{step:09d}.{hashlib.sha256(data).hexdigest()}.pt"
     write_atomically(path, data)
     found = generations(folder)
-    kept = [old for old_step, old in found if old_step <= step][:GENERATIONS]  # later ones are damaged: we came back
+    # One of this step or a later one is damaged: a training came back behind it.
+    kept = [path, *(old for old_step, old in found if old_step < step)][:GENERATIONS]
     for _, old in found:
         if old not in kept:
             old.unlink(missing_ok=True)

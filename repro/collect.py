@@ -103,7 +103,7 @@ def _take(record: Record, to: Path, result: Collected, *, dry_run: bool, strange
         result.refused[name] = faults[0]
     elif bundle.is_unpublished(record.data["lists"]["report"]["data"]):
         result.passed_over += 1
-    elif not target.path.exists():
+    elif not target.path.exists() or not (all(each.exists() for each in target.files) or difference(record, target)):
         if not dry_run:
             records.copy(record, to)
         if name not in result.added:
@@ -115,11 +115,14 @@ def _take(record: Record, to: Path, result: Collected, *, dry_run: bool, strange
 
 
 def difference(one: Record, other: Record) -> str:
-    """Return in what two records of one name differ, in words; "" where each file has the same bytes."""
-    differing = [a.suffix for a, b in zip(one.files, other.files) if not b.exists() or a.read_bytes() != b.read_bytes()]
+    """Return in what two records of one name differ, in words; "" where each file that is there has the same bytes."""
+    differing = [a.suffix for a, b in zip(one.files, other.files) if b.exists() and a.read_bytes() != b.read_bytes()]
     if not differing:
         return ""
-    here, there = other.data["scores"], one.data["scores"]
+    try:
+        here, there = other.data["scores"], one.data["scores"]
+    except (ValueError, KeyError, TypeError):
+        return "the one that is here is damaged; restore it from git"
     for evaluation in sorted({*here, *there}):
         mine, its = here.get(evaluation, {}), there.get(evaluation, {})
         for metric in sorted({*mine, *its}):

@@ -40,6 +40,9 @@ def find_external(folder: Folder, data: set[str] | None = None) -> list[External
     """Return the whole external scores beside a folder's records, sorted by name; of some data sets only, or of all."""
     paths = sorted(external_folder(folder).glob("*.json"))
     found = [External(path) for path in paths if NAME.fullmatch(path.stem) and path.with_suffix(".npz").exists()]
+    for each in found:
+        if not (isinstance(each.data, dict) and {"data", "scores", "list"} <= each.data.keys()):
+            raise ValueError(f"{each.path}: not a score of predictions; restore it from git, or score them again")
     return [each for each in found if data is None or each.data["data"] in data]
 
 

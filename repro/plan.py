@@ -85,11 +85,11 @@ def from_identity(identity: dict) -> Run:
     Raises:
         ValueError: a field this version does not know.
     """
-    fields = {name: _declared(value) for name, value in identity.items() if name != "revisions"}
     try:
+        fields = {name: _declared(value) for name, value in identity.items() if name != "revisions"}
         splits = {name: Split(**fields[name]) for name in ("train", "test")}
         return Run(**(fields | splits | {"recipe": Recipe(**fields["recipe"])}))
-    except (TypeError, KeyError) as error:
+    except (TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"this run was made by another version of the suite: {error}") from None
 
 

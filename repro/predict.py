@@ -39,7 +39,7 @@ def make_parser() -> Parser:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--run", metavar="ID", help="a finished run of this checkout; the beginning of its id will do")
     which.add_argument("--checkpoint", type=Path, metavar="FILE", help="exported weights, or an unfinished run's .pt")
-    add("--weights", choices=WEIGHTS, default=WEIGHTS[0], help="of a run: the last, or those selected in training")
+    add("--weights", choices=WEIGHTS, help="of a run: the last (the default), or those selected in training")
     add("--output", type=Path, default=Path("predictions"), metavar="DIR", help="default: predictions")
     add("--force", action="store_true", help="replace files in DIR that differ")
     add("--overlay", action="store_true", help="also NAME_overlay.png: the picture under the colours")
@@ -178,8 +178,10 @@ def _what(model) -> str:
 
 def _sentence(error: Exception, picture: Path) -> str:
     """An error with one picture as a sentence that names it."""
+    from repro.training.failures import is_out_of_memory
+
     text = " ".join(str(error).split())[:300]
-    if isinstance(error, MemoryError) or "memory" in text:
+    if is_out_of_memory(error):
         return f"{picture}: too large for the memory here; give --window 512x512"
     return text if str(picture) in text else f"{picture}: {text}"
 

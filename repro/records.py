@@ -108,8 +108,8 @@ class Record:
         header, *rows = path.read_text(encoding="utf-8", errors="replace").split("\n")
         names = header.split(",")
         try:
-            if names[0] != CURVE[0] or rows[-1:] != [""]:
-                raise ValueError("its first or its last line is cut")
+            if names[0] != CURVE[0] or not set(names) <= {*CURVE} or rows[-1:] != [""]:
+                raise ValueError("its first or its last line is cut or of another file")
             values = [[float(value) if value else None for value in row.split(",")] for row in rows[:-1]]
             return [dict(zip(names, row, strict=True)) for row in values]
         except ValueError as error:
@@ -208,6 +208,8 @@ def read_evidence(path: Path) -> dict[str, Evidence]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
+        if not all(isinstance(each, np.ndarray) and each.nbytes >= each.size for each in arrays.values()):
+            raise ValueError("an array of nothing")  # its items cost no byte, so that there may be any number
     except _UNREADABLE as error:
         raise ValueError(f"{path}: not a file of evidence ({error}); restore it from git") from None
     shared = {name: arrays[name] for name in ("images", "units") if name in arrays}
@@ -284,19 +286,20 @@ def copy(record: Record, to: Path) -> Record | None:
 
 
 def _add(sources: dict[str, Path], target: Path) -> Record | None:
-    """Copy the three files (by ending) to `target` and its companions, or refuse."""
-    if target.exists():
-        return Record(target) if _same(sources, target) else None
+    """Copy the three files (by ending) to `target` and its companions, those that are missing there, or refuse."""
+    if target.exists() and not _agree(sources, target):
+        return None
     target.parent.mkdir(parents=True, exist_ok=True)
     for ending in sorted(sources, key=lambda ending: ending == ".json"):  # the record last: it marks the three as whole
-        write_atomically(target.with_suffix(ending), sources[ending].read_bytes())
+        if not (target.exists() and target.with_suffix(ending).exists()):
+            write_atomically(target.with_suffix(ending), sources[ending].read_bytes())
     return Record(target)
 
 
-def _same(sources: dict[str, Path], target: Path) -> bool:
-    """Whether each file of a record is there with the bytes of its source."""
+def _agree(sources: dict[str, Path], target: Path) -> bool:
+    """Whether each file of a record that is there has the bytes of its source."""
     there = {ending: target.with_suffix(ending) for ending in sources}
-    return all(there[e].exists() and there[e].read_bytes() == source.read_bytes() for e, source in sources.items())
+    return all(not there[e].exists() or there[e].read_bytes() == source.read_bytes() for e, source in sources.items())
 
 
 def read_run(path: Path, kind: type = dict):
@@ -316,6 +319,6 @@ def differing(runs: Path, published: Path) -> list[Path]:
     for path in sorted(runs.glob("*/record.json")):
         target = published / f"{path.parent.name}@{read_run(path)['provenance']['kind']}.json"
         sources = {ending: path.parent / f"{name}{ending}" for name, ending in FILES.items()}
-        if target.exists() and not _same(sources, target):
+        if target.exists() and not _agree(sources, target):
             found.append(path.parent)
     return found

@@ -200,7 +200,8 @@ def _fitted(suite: Suite, order: Order, options: argparse.Namespace) -> Suite:
         if order.processes.size > 1:
             raise ValueError("--micro-batch auto looks for it in one process; give these the number it finds")
         setting = Setting(runs_folder(suite), order.data, pick_device(order.device))
-        jobs = () if options.dry_run else jobs_of(suite, order)
+        whole = replace(order, only="*", ablations=True)  # for what is kept goes for later calls too
+        jobs = () if options.dry_run else jobs_of(suite, whole)
         micro = micro_batch_of(jobs, setting, name=suite.name, keep=not options.dry_run)
     return plan.reduced(suite, suite.epochs, suite.limit, micro)
 

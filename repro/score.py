@@ -51,7 +51,8 @@ def make_parser() -> Parser:
     add("predictions", type=Path, metavar="PREDICTIONS", help="a folder of masks, in subfolders or not, one an image")
     add("--dataset", metavar="NAME", help="the data set whose report list was predicted")
     add("--labels", type=Path, metavar="DIR", help="your own labels instead, named as the masks are")
-    add("--classes", type=Path, metavar="FILE", help="with --labels: a line a value, '255: lesion'; not for 0 and 255")
+    add("--classes", type=Path, metavar="FILE", help="with --labels: a line a value, '255: lesion'; not for 0 and 255. "
+        "Of two classes the second is the foreground")  # fmt: skip
     add("--data", action="append", default=[], metavar="DIR", help="where data are; NAME=DIR for one set")
     add("--name", metavar="NAME", help="what tables call it; default: the folder's name")
     add("--encoding", choices=("auto", *ENCODINGS), default="auto", help="what the numbers are; default: found out")
@@ -149,7 +150,8 @@ def evaluate(dataset, samples: Sequence, masks: Sequence[Path], encoding: str) -
     """Return the evidence by evaluation ("last native whole", ...) and how the masks were read.
 
     Raises:
-        ValueError: a mask is of another size than its label, has a value that is no class, or is damaged.
+        ValueError: a mask is of another size than its label, has a value that is no class, or is damaged; or every
+            label is void throughout.
     """
     import torch  # takes seconds
 
@@ -164,6 +166,8 @@ def evaluate(dataset, samples: Sequence, masks: Sequence[Path], encoding: str) -
             yield labelled(dataset, sample, label), torch.from_numpy(decoder.read(path, label))
 
     found = evaluate_predictions(pairs(), classes=len(dataset.class_names))
+    if not any(each.confusion.any() for each in found.values()):
+        raise ValueError(f"every pixel of the {len(samples)} labels is void, so that nothing can be scored")
     return {f"last {name}": each for name, each in found.items()}, decoder.encoding
 
 
@@ -234,6 +238,8 @@ def as_text(written: external.External) -> str:
         f"{written.id}: {masks['n']} masks of {data['data']}, read as {ENCODINGS[masks['encoding']]}",
         f"sha256 of the folder: {masks['sha256']}",
     ]
+    if len(data["classes"]) == 2:
+        lines.append(f"foreground: {data['classes'][1]}")
     for evaluation, found in scores.items():
         names = SHOWN_OF_TWO if len(data["classes"]) == 2 else SHOWN
         shown = ", ".join(f"{name} {100 * found[name]:.2f}" for name in names if found.get(name) is not None)

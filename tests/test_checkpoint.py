@@ -102,6 +102,17 @@ def test_training_from_an_earlier_generation_keeps_that_one_and_drops_the_damage
     assert_is(load(tmp_path), 12)
 
 
+def test_the_earlier_generation_stays_where_the_damaged_ones_step_is_saved_again(tmp_path):
+    for step in (80, 100):
+        save(tmp_path, step, state(step))
+    damage_newest(tmp_path, flipped(0.5))
+    with pytest.warns(UserWarning, match="step 100"):
+        load(tmp_path)
+    again = save(tmp_path, 100, state(101))
+    assert generations(tmp_path)[0] == (100, again)
+    assert [step for step, _ in generations(tmp_path)] == [100, 80]
+
+
 @pytest.mark.parametrize("how", [flipped(0.3), cut(0.3)])
 def test_a_training_whose_newest_checkpoint_is_damaged_ends_with_the_same_bits(tmp_path, how):
     def train(folder, stop):

@@ -6,6 +6,7 @@ import json
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from measured import KIND, ROOT, matrix, point, publish, run_of, snapshot, write_run
 
@@ -95,6 +96,29 @@ def test_half_a_record_is_refused_by_the_name_of_what_is_missing(tmp_path: Path)
     found = collect([tmp_path / "sent"], tmp_path / "records")
     assert found.added == [whole.path.stem]
     assert found.refused == {half.path.stem: f"{half.path.stem}.csv is not beside it; get the three files again"}
+
+
+@pytest.mark.parametrize("ending", [".csv", ".npz"])
+def test_a_file_that_went_missing_here_is_collected_again(tmp_path: Path, ending: str):
+    source, to = machine(tmp_path / "a"), tmp_path / "records"
+    collect([source], to)
+    (record,) = records.every(to)
+    before = snapshot(to)
+    record.path.with_suffix(ending).unlink()
+    assert collect([source], to, dry_run=True).added == collect([source], to).added == [record.path.stem]
+    assert snapshot(to) == before
+    record.path.with_suffix(ending).unlink()
+    collect([machine(tmp_path / "b", miou=0.5)], to)  # other numbers complete nothing
+    assert not record.path.with_suffix(ending).exists()
+
+
+def test_a_record_that_is_damaged_here_is_said_and_the_others_come_in(tmp_path: Path):
+    to = tmp_path / "records"
+    collect([machine(tmp_path / "a")], to)
+    (record,) = records.every(to)
+    record.path.write_text("{")
+    found = collect([machine(tmp_path / "b", (CELL, OTHER))], to)
+    assert len(found.added) == 1 and "the one that is here is damaged" in found.differing[record.path.stem]
 
 
 def test_runs_on_generated_data_are_passed_over(tmp_path: Path):
@@ -272,6 +296,36 @@ def test_evidence_that_unpacks_to_more_than_counts_is_not_read(packed: Path, mon
     monkeypatch.setattr(bundle, "UNPACKED_BYTES", 1000)
     monkeypatch.setattr(records, "read_evidence", lambda path: pytest.fail("it was read"))
     assert all("counts take at most 1000" in each for each in bundle.judge(packed).faults)
+
+
+def with_arrays(packed: Path, change) -> Path:
+    """Return the bundle with the arrays of its first evidence changed."""
+    name = first(packed, ".npz")
+    arrays = dict(np.load(io.BytesIO(members(packed)[name])))
+    buffer = io.BytesIO()
+    np.savez(buffer, **(arrays | change(arrays)))
+    return with_changes(packed, {name: buffer.getvalue()})
+
+
+def test_an_image_of_the_evidence_is_a_hash_and_a_unit_no_path(packed: Path):
+    named = bundle.judge(with_arrays(packed, lambda each: {"images": np.array(["/home/jane/x.png"] * IMAGES)})).faults
+    assert any("names an image '/home/jane/x.png'; expected 16 hex digits" in each for each in named), named
+    units = bundle.judge(with_arrays(packed, lambda each: {"units": np.array(["/home/jane/x"] * IMAGES)})).faults
+    assert any("'/home/jane/x' is a path of a machine" in each for each in units), units
+
+
+def test_arrays_that_cost_no_byte_are_refused_however_long_they_say_they_are(packed: Path):
+    name, buffer = first(packed, ".npz"), io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive, archive.open("images.npy", "w") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<U0", "fortran_order": False, "shape": (10**6,)})
+    faults = bundle.judge(with_changes(packed, {name: buffer.getvalue()})).faults
+    assert any("an array of nothing" in each for each in faults), faults
+
+
+def test_a_curves_head_holds_no_other_words(packed: Path):
+    name = first(packed, ".csv")
+    data = members(packed)[name].replace(b"step,epoch", b"step,/home/jane/secret")
+    assert any("not a training curve" in each for each in bundle.judge(with_changes(packed, {name: data})).faults)
 
 
 def test_a_log_holds_numbers_of_a_curve_alone(packed: Path):

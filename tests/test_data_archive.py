@@ -1,7 +1,9 @@
 import gzip
 import io
+import os
 import resource
 import stat
+import subprocess
 import tarfile
 import zipfile
 
@@ -187,6 +189,30 @@ def test_a_full_disk_is_not_blamed_on_the_archive(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert [each.name for each in tmp_path.iterdir()] == ["archive"]
+
+
+def test_a_set_that_is_a_link_to_another_folder_is_filled_there(tmp_path):
+    (tmp_path / "disk" / "large").mkdir(parents=True)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "set").symlink_to(tmp_path / "disk" / "large")
+    unpack(make_zip(tmp_path / "archive", [*FILES.items()]), tmp_path / "data" / "set")
+    assert found(tmp_path / "disk" / "large") == FILES
+    assert [each.name for each in (tmp_path / "data").iterdir()] == ["set"]
+    assert [each.name for each in (tmp_path / "disk").iterdir()] == ["large"]  # what was aside was on that disk
+
+
+def test_a_folder_comes_by_one_rename_and_what_a_killed_process_left_goes(tmp_path, monkeypatch):
+    moved, rename = [], os.replace
+    monkeypatch.setattr(os, "replace", lambda one, other: (moved.append(other), rename(one, other)))
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    (tmp_path / f".set.{ended.pid}.unpacking" / "x").mkdir(parents=True)
+    unpack(make_zip(tmp_path / "archive", [*FILES.items()]), tmp_path / "set")
+    assert moved == [tmp_path / "set"] and not (tmp_path / f".set.{ended.pid}.unpacking").exists()
+    more = {"Set/more/c.jpg": b"3", "Set/more/d.jpg": b"4", "Set/images/e.jpg": b"5"}
+    unpack(make_zip(tmp_path / "more", [*more.items()]), tmp_path / "set")
+    assert sorted(moved[1:]) == [tmp_path / "set" / "Set" / "images" / "e.jpg", tmp_path / "set" / "Set" / "more"]
+    assert found(tmp_path / "set") == FILES | more
 
 
 def test_another_file_in_its_place_is_never_overwritten_but_a_readme_is_kept(tmp_path):

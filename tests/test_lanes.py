@@ -1,6 +1,7 @@
 """Many runs at once on one machine: shares of cores and GPUs, retries, reports, the live table."""
 
 import io
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -271,12 +272,20 @@ def test_a_process_that_is_killed_is_replaced_and_its_run_ends_with_the_same_bit
 
 
 @pytest.mark.slow
-def test_a_signal_lets_every_process_checkpoint_and_the_next_call_goes_on(data: Path, tmp_path: Path):
+@pytest.mark.parametrize("to_the_group", [False, True])
+def test_a_signal_lets_every_process_checkpoint_and_the_next_call_goes_on(data: Path, tmp_path: Path, to_the_group):
     made, stop = [job(seed, epochs=20) for seed in range(3)], Stop()
     one_after_another(made, setting(tmp_path / "alone", data))
-    kill_soon(tmp_path / "lanes", lambda: stop._on_signal(signal.SIGTERM, None))
+
+    def terminate() -> None:
+        for process in multiprocessing.active_children() if to_the_group else ():
+            process.terminate()  # and once more by the parent, as by `timeout` or a terminal's end
+        stop._on_signal(signal.SIGTERM, None)
+
+    kill_soon(tmp_path / "lanes", terminate)
     code, _ = do_side_by_side(made, setting(tmp_path / "lanes", data), stop, lanes_=2)
     assert code == STOPPED and len(results(tmp_path / "lanes")) < 3
+    assert len(list((tmp_path / "lanes").glob("*/checkpoint-*"))) >= 2 - len(results(tmp_path / "lanes"))
     code, _ = do_side_by_side(made, setting(tmp_path / "lanes", data), Stop(), lanes_=2)
     assert code == DONE and results(tmp_path / "lanes") == results(tmp_path / "alone")
 

@@ -94,6 +94,7 @@ def test_classes_are_read_with_values_void_and_shared_names(tmp_path):
         "0: a\n0: b": "line 2: '0: b' is not a new class",
         "256: a": "not a new class",
         "0: a": "1 classes, expected 2 to 250",
+        "0: road\n1: car, truck": "line 2: '1: car, truck' is not a new class",  # "iou:car, truck" would be of two
         "1 lesion\n0 ground": "line 1: '1 lesion' is not a new class",  # lesion would be the class of value 0
     }.items():
         path.write_text(text)

@@ -134,7 +134,9 @@ def write(path: Path, pixels, mode: str | None = None) -> Path:
 def test_the_encoding_is_found_by_the_stated_rule(tmp_path: Path):
     low, high = write(tmp_path / "low.png", [[7, 8, 11]]), write(tmp_path / "high.png", [[7, 33, 0]])
     streets, skin = Cityscapes.__new__(Cityscapes), ISIC2017.__new__(ISIC2017)  # their declarations alone
-    assert detect(streets, [low]) == "train"  # all below 19: --encoding label says otherwise
+    with pytest.raises(ValueError, match=r"hold 7..8, 11, which may be train ids .* say which with --encoding"):
+        detect(streets, [low])  # as label ids road, sidewalk and building, as train ids light, sign and person
+    assert detect(streets, [low, write(tmp_path / "road.png", [[0, 1]])]) == "train"  # label id 0 is no class
     assert detect(streets, [low, high]) == "label"  # 33 is no train id, and the folder has one encoding
     assert detect(streets, [write(tmp_path / "void.png", [[18, 255]])]) == "train"
     assert detect(skin, [write(tmp_path / "one.png", [[0, 1]])]) == "train"

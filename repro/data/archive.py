@@ -2,6 +2,7 @@
 
 import errno
 import filecmp
+import glob
 import gzip
 import io
 import os
@@ -16,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+import psutil
 
 READ = 2**20  # bytes copied at a time, and the most that a tar's own header may hold
 BLOCK = 512  # of a tar
@@ -71,7 +74,7 @@ def unpack(archive: Path, folder: Path, *, strip: Collection[str] = (), limits: 
         with _opened(archive) as (entries, copy):
             listed = _checked(archive, entries, limits)
             listed = _stripped(listed, {name.casefold() for name in strip})
-            _require_room(archive, folder, sum(entry.size for entry in listed))
+            _require_room(archive, folder.resolve(), sum(entry.size for entry in listed))
             return _write(archive, folder, listed, copy)
     except ValueError as error:  # a ValueError of the libraries, about a header, has no sentence of ours
         raise error if str(archive) in str(error) or str(folder) in str(error) else _damaged(archive, error) from None
@@ -257,21 +260,42 @@ def _write(archive: Path, folder: Path, entries: list[_Entry], copy) -> list[Pat
     inner = sorted(each for each in parents if each.is_relative_to(folder))
     if blocking := [each for each in inner if each.exists() and not each.is_dir()]:
         raise ValueError(f"{blocking[0]}: a file where a folder should be; nothing was written, move it away.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = folder.parent / f".{folder.name}.{os.getpid()}.unpacking"
+    inside.parent.mkdir(parents=True, exist_ok=True)  # where the folder is a link it leads to, on the same disk
+    _clear_leftovers(inside)
+    aside = inside.parent / f".{inside.name}.{os.getpid()}.unpacking"
     written = [aside.joinpath(*entry.parts) for entry in entries]
     try:
         for entry, path in zip(entries, written):
             path.parent.mkdir(parents=True, exist_ok=True)
             with open(path, "xb") as file:
                 copy(entry.member, file)
-        moves = [(path, target) for path, target in zip(written, targets) if not _there(path, target)]
-        for path, target in moves:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(path, target)
+        for path, target in zip(written, targets):
+            if _there(path, target):
+                path.unlink()
+        _move(aside, inside)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return targets
+
+
+def _clear_leftovers(folder: Path) -> None:
+    """Remove what killed processes wrote beside `folder`."""
+    for left in folder.parent.glob(f".{glob.escape(folder.name)}.*.unpacking"):
+        number = left.name.split(".")[-2]
+        if number.isdecimal() and not psutil.pid_exists(int(number)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _move(source: Path, target: Path) -> None:
+    """Move what is in one folder into another, a folder that is not there yet by one rename: there whole or not."""
+    if not target.exists():
+        os.replace(source, target)
+        return
+    for each in sorted(source.iterdir()):
+        if each.is_dir():
+            _move(each, target / each.name)
+        else:
+            os.replace(each, target / each.name)
 
 
 def _there(path: Path, target: Path) -> bool:

@@ -229,8 +229,8 @@ def _source_hashes(dataset: SegmentationSet, paths: Sequence[Path]) -> list[str]
     """The SHA-256 of each file; of one that has not changed since it was hashed, by its size and times, as known."""
     known_at = cache_folder() / "manifests" / f"{dataset.name}-hashes.json"
     try:
-        known = json.loads(known_at.read_bytes())
-    except (OSError, ValueError):
+        known = {path: [state, digest] for path, (state, digest) in json.loads(known_at.read_bytes()).items()}
+    except (OSError, ValueError, AttributeError, TypeError):
         known = {}
     states = [state_of(path) for path in paths]
     changed = [i for i, path in enumerate(paths) if known.get(str(path.absolute()), [None])[0] != states[i]]

@@ -36,10 +36,11 @@ class Decoder:
 
         The rule: RGB masks are colours. Else the numbers (of an indexed PNG the indices) are train ids where every one
         is below the number of classes, 255 counting as void unless it is a class of the label files; else they are
-        label ids where every one may occur in a label file.
+        label ids where every one may occur in a label file. Where they may be both, other classes each time and no
+        void among the label ids, nobody but the caller knows.
 
         Raises:
-            ValueError: neither, colours that two classes share, or a damaged file.
+            ValueError: neither, or both; colours that two classes share, or a damaged file.
         """
         if encoding == "auto":
             encoding = detect(dataset, paths)
@@ -122,9 +123,16 @@ def detect(dataset, paths: Iterable[Path]) -> str:
     for path in paths:
         used = dict.fromkeys(_used(images.read_ids(path)), path) | used
     choices = {"train": set(train_values(dataset)), "label": set(dataset.train_ids)}
-    for encoding, legal in choices.items():
-        if used.keys() <= legal:
-            return encoding
+    fitting = [encoding for encoding, legal in choices.items() if used.keys() <= legal]
+    if len(fitting) > 1:
+        as_labels = {value: dataset.train_ids[value] for value in used}
+        if VOID not in as_labels.values() and any(value != train_id for value, train_id in as_labels.items()):
+            raise ValueError(
+                f"the masks hold {ranges(used)}, which may be train ids ({ranges(choices['train'])}) or label ids "
+                f"({ranges(choices['label'])}) of {dataset.name}; say which with --encoding train or label."
+            )
+    if fitting:
+        return fitting[0]
     wrong = min(used.keys() - choices["label"])
     raise ValueError(
         f"{used[wrong]}: value {wrong} is no label id of {dataset.name} ({ranges(choices['label'])}), and not all "

@@ -153,8 +153,8 @@ def read_classes(path: Path) -> tuple[list[str], dict[int, int]]:
     """Return class names in order, and value -> train id, from lines such as "255: lesion".
 
     Values of one class share a name; the name "void", capital or not, is for pixels that count for nothing. Lines
-    without a value count from 0; a number there ("255 lesion") is refused, for it would be taken for a name. A "#"
-    begins a comment.
+    without a value count from 0; a number there ("255 lesion") is refused, for it would be taken for a name, and so is
+    a comma, which parts names in scores. A "#" begins a comment. Of two classes the second is the foreground.
 
     Raises:
         ValueError: a line that is neither, a value twice, or fewer than two classes.
@@ -165,10 +165,12 @@ def read_classes(path: Path) -> tuple[list[str], dict[int, int]]:
         text = line.partition("#")[0].strip()
         if not text:
             continue
-        match = re.fullmatch(r"(?:(\d{1,3})\s*:\s*|(?!\d))([^:]{1,60})", text)
+        match = re.fullmatch(r"(?:(\d{1,3})\s*:\s*|(?!\d))([^:,]{1,60})", text)
         value = int(match[1]) if match and match[1] else len(ids)
         if not match or value > 255 or value in ids or not match[2].isprintable():
-            raise ValueError(f"{path}, line {number}: {text[:80]!a} is not a new class; expected e.g. '255: lesion'.")
+            raise ValueError(
+                f"{path}, line {number}: {text[:80]!a} is not a new class; expected e.g. '255: lesion', no comma."
+            )
         name = match[2].strip()
         void = name.lower() == "void"
         if not void and name not in names:

@@ -67,8 +67,11 @@ def visible_gpus() -> list[str]:
 
 
 def _serve(connection: Connection, share: Share, setting: Setting, deadline: float | None) -> None:
-    """A lane's process: do the jobs that come; checkpoint on SIGTERM. Ctrl-C is the parent's to pass on."""
-    stop = Stop(deadline)
+    """A lane's process: do the jobs that come; checkpoint on SIGTERM. Ctrl-C is the parent's to pass on.
+
+    A signal to the whole group comes twice, from the parent too; to end at once the parent kills.
+    """
+    stop = Stop(deadline, at_once=False)
     stop.listen()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     share.take()
@@ -161,7 +164,7 @@ def _ended(lane: Lane, table: LiveTable, due: deque, retries: Retries, stop: Sto
         return
     job, lane.job = lane.job, None
     id = job.run.id
-    if news is None or news.code == FAILED:  # a card in error would fail the next run, too
+    if (news is None or news.code == FAILED) and not stop():  # a card in error would fail the next run, too
         lane.close()
         lane.start()
     if news is not None:

@@ -81,6 +81,8 @@ def histogram_bins(logit_difference: np.ndarray) -> np.ndarray:
 def _check_shapes(evidence: Evidence) -> None:
     """Raise unless every array fits the number of images and classes."""
     n, classes = len(evidence.images), len(evidence.confusion)
+    if not classes:
+        raise ValueError("evidence: no class is in it")
     expected = {"units": (n,), "confusion": (classes, classes)}
     for name in ("intersection", "predicted", "labelled"):
         expected |= {name: (n, classes), f"boundary_{name}": (n, classes)}

@@ -90,20 +90,21 @@ class TrainedNetwork:
         return self.logits(image, recipe=recipe).argmax(0).to(torch.uint8).cpu().numpy()
 
 
-def load(path: str | Path, *, weights: str = "last", device: str | torch.device = "cpu") -> TrainedNetwork:
+def load(path: str | Path, *, weights: str | None = None, device: str | torch.device = "cpu") -> TrainedNetwork:
     """Return a trained network.
 
     Args:
         path: what `repro.export` wrote (a folder or its .safetensors), a run's folder, its last.safetensors or
             selected.safetensors, or a checkpoint of an unfinished run.
-        weights: "last" or "selected", where `path` holds both.
+        weights: "last" or "selected"; by default what the file holds, of a run's folder or a checkpoint the last.
         device: where to put it.
 
     Raises:
-        ValueError: nothing of that kind is there, it is damaged, or this version builds the network otherwise.
+        ValueError: nothing of that kind is there, it is damaged, it holds other weights, or this version builds the
+            network otherwise.
     """
     path, device = Path(path), torch.device(device)
-    if weights not in WEIGHTS:
+    if weights not in (None, *WEIGHTS):
         raise ValueError(f"there are no weights {weights!r}; there are {' and '.join(WEIGHTS)}")
     about, state = _read(path, weights)
     network = build(about.run.network, classes=len(about.class_names), **about.run.options)
@@ -116,21 +117,26 @@ def load(path: str | Path, *, weights: str = "last", device: str | torch.device 
     return TrainedNetwork(network, about, device)
 
 
-def _read(path: Path, weights: str) -> tuple[About, dict[str, torch.Tensor]]:
+def _read(path: Path, weights: str | None) -> tuple[About, dict[str, torch.Tensor]]:
     if path.is_dir():
-        found = [path / name for name in (MODEL, f"{weights}.safetensors") if (path / name).is_file()]
+        found = [path / name for name in (MODEL, f"{weights or 'last'}.safetensors") if (path / name).is_file()]
         if not found:
             raise ValueError(f"{path}: {_why_without(path)}")
         path = found[0]
     if not path.is_file():
         raise ValueError(f"{path}: no such file; name a run's folder, an export, or a file of weights")
     if path.suffix == ".pt":
-        return _of_checkpoint(path, weights)
+        return _of_checkpoint(path, weights or "last")
     metadata, state = _tensors(path)
-    if KEY in metadata:
-        return _about(metadata[KEY], path), state
-    if path.stem in WEIGHTS and (path.parent / "record.json").exists():
-        return about_run(path.parent, path.stem), state
+    about = _about(metadata[KEY], path) if KEY in metadata else None
+    if about is None and path.stem in WEIGHTS and (path.parent / "record.json").exists():
+        about = about_run(path.parent, path.stem)
+    if about and about.weights != (weights or about.weights):
+        raise ValueError(f"{path}: holds the {about.weights} weights of its run, and --weights asks for {weights}")
+    if about:
+        return about, state
+    if path.stem in WEIGHTS and (path.parent / "run.json").exists():
+        raise ValueError(f"{path.parent}: this run is trained and not evaluated yet; the call that trains it goes on")
     raise ValueError(f"{path}: weights without a word on what they are of; export them with repro.export")
 
 
