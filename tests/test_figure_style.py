@@ -4,6 +4,7 @@ import io
 import re
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from repro.figure.style import COLOURS, as_png, as_svg, canvas
@@ -21,6 +22,21 @@ def test_a_png_keeps_the_colour_of_every_line():
         wanted = [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
         nearest = np.abs(picture.astype(int) - wanted).max(-1)
         assert (nearest == 0).sum() > 100, colour
+
+
+@pytest.mark.parametrize("shades", ["matrix", "photograph"])
+def test_a_png_with_shades_keeps_them_all(shades):
+    draw = np.random.default_rng(0)
+    with canvas() as (figure, axes):
+        if shades == "matrix":
+            axes.imshow(np.linspace(0, 1, 400).reshape(20, 20), cmap="Blues", aspect="auto")
+        else:
+            axes.imshow(draw.integers(0, 256, (300, 600, 3), np.uint8), aspect="auto")
+        figure.canvas.draw()  # once for the layout
+        whole = io.BytesIO()
+        figure.savefig(whole, format="png")
+        picture = Image.open(io.BytesIO(as_png(figure))).convert("RGB")
+    assert np.array_equal(np.array(picture), np.array(Image.open(whole).convert("RGB")))
 
 
 def test_an_svg_is_drawn_to_a_hundredth_of_a_point_and_keeps_every_digit_of_its_text():

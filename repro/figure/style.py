@@ -20,6 +20,9 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#9
 GREY = "#555555"  # of what is said beside the data
 DASHES = ("-", "--", ":", "-.")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # colour or form alone tells neighbours apart
+FEW = 32  # colours
+MOST_CHANGE = 8.5  # root mean square of what few colours change, of 255: lines and letters up to 8.1, matrices from 26
+MOST_SHADES = 20_000  # colours: a photograph has more
 _TAG = re.compile(rb"<[^<>]*>")
 _FINER = re.compile(rb"(\.\d\d)\d+")  # of a coordinate
 _INDENT = re.compile(rb"^ +", re.MULTILINE)
@@ -57,17 +60,22 @@ def canvas(*, columns: int = 1, rows: int = 1, width: float = 7.0, height: float
 
 
 def as_png(figure: Canvas) -> bytes:
-    """Return the figure as PNG without a date or a version in it, of its 32 commonest colours.
+    """Return the figure as PNG without a date or a version in it, in few colours where it has no shades.
 
-    Lines and letters need no more, and each line keeps its own colour: Pillow's quantisers mix rare ones.
+    Lines and letters need no more than their `FEW` commonest colours, in which each line keeps its own: Pillow's
+    quantisers mix rare ones. What has shades, a matrix or a photograph, would change visibly and keeps all.
     """
     drawn, buffer = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png")
     image = np.asarray(Image.open(drawn).convert("RGBA"))
     packed, which, counts = np.unique(image.view(np.uint32).ravel(), return_inverse=True, return_counts=True)
-    colours = packed.view(np.uint8).reshape(-1, 4)[:, :3]
-    commonest = colours[np.argsort(-counts, kind="stable")[:32]]
+    colours = packed.view(np.uint8).reshape(-1, 4)[:MOST_SHADES, :3]
+    commonest = colours[np.argsort(-counts[:MOST_SHADES], kind="stable")[:FEW]]
     distance = ((colours[:, None].astype(int) - commonest) ** 2).sum(-1)
+    change = np.sqrt(np.average(distance.min(1), weights=counts[:MOST_SHADES]))
+    if len(packed) > MOST_SHADES or change > MOST_CHANGE:
+        Image.fromarray(np.ascontiguousarray(image[..., :3])).save(buffer, "PNG", optimize=True)
+        return buffer.getvalue()
     quantised = Image.fromarray(distance.argmin(1).astype(np.uint8)[which].reshape(image.shape[:2]))
     quantised.putpalette(commonest.tobytes())
     quantised.save(buffer, "PNG", optimize=True)
