@@ -125,7 +125,7 @@ def check_views(suite: Suite, folder: Folder, report: Report) -> None:
         if path not in there:
             report.failures.append(f"{path}: missing; a view of {suite.name} that follows from its records")
         elif not same_view(path.read_bytes(), data, path.name):
-            report.failures.append(f"{path}: does not follow from the records; run_all.sh {suite.name} rewrites it")
+            report.failures.append(f"{path}: does not follow from the records; repro table --all rewrites it")
     report.failures += [f"{path}: follows from no record; remove it" for path in sorted(there - set(made))]
 
 

@@ -82,7 +82,7 @@ def test_a_clean_tree_passes_and_nothing_is_written(root: Path):
 def test_an_edited_view_fails(name: str, root: Path):
     path = root / "tables" / "drive-e4" / name
     path.write_text(path.read_text() + " ")
-    assert failures(root) == [f"{path}: does not follow from the records; run_all.sh drive-e4 rewrites it"]
+    assert failures(root) == [f"{path}: does not follow from the records; repro table --all rewrites it"]
 
 
 def test_a_missing_view_and_one_too_many_fail(root: Path):
