@@ -235,6 +235,38 @@ def test_p_and_r_are_precision_and_recall_where_a_head_has_both(table):
     assert findings == [] and notes[0] == "table.csv: not audited: P."
 
 
+def test_a_mean_iou_is_at_most_the_mean_class_accuracy(table):
+    # IoU is TP/(TP + FN + FP) and accuracy TP/(TP + FN) of each class
+    assert judged(table("Method,mIoU,mAcc\nA,70.0,80.0\n")) == []
+    assert judged(table("Method,PA,mPA,mean IU\nA,90.0,65.0,70.0\n")) == [("table.csv, row A", "inconsistent")]
+    assert judged(table("Method,mIoU,mRecall,mPrecision\nA,70.0,80.0,69.0\n")) == [("table.csv, row A", "inconsistent")]
+
+
+def test_a_score_that_may_be_a_mean_over_both_classes_is_said_to_be(table):
+    # foreground IoU .615, F1 .762; background 870/920 = .946 and .972: means .780 and .867
+    (found,), _ = check_file(table("Method,IoU,F1\nA,0.615,0.867\n"), Asked())
+    assert found.word == "inconsistent" and "unless DI is a mean over foreground and background" in found.sentence
+    (found,), _ = check_file(table("Method,IoU,F1\nA,0.780,0.762\n"), Asked())
+    assert "unless JA is a mean over foreground and background" in found.sentence
+    (found,), _ = check_file(table("Method,IoU,F1\nA,0.950,0.930\n"), Asked())  # its background would be above 1
+    assert "unless" not in found.sentence and "foreground" not in found.explanation
+
+
+def test_rows_that_agree_on_another_share_are_said_to_be_of_other_images(table):
+    # Of 14 images of CHASE_DB1 pooled, or any with p = .0613: Acc = p Sen + (1 - p) Sp
+    text = "Method,Acc,Sen,Sp\nA,0.9704,0.7930,0.9820\nB,0.9593,0.8100,0.9690\n"
+    findings, _ = check_file(table(text), Asked(data="chasedb1", aggregation="pooled"))
+    assert all("All 2 rows agree on p = [0.06" in one.explanation for one in findings) and len(findings) == 2
+
+
+@pytest.mark.parametrize(("spread", "said"), [(0.1, "of about 0.10"), (0.2, "of about 0.20")])
+def test_means_over_images_that_need_an_ordinary_spread_need_no_heavy_tail(table, spread, said):
+    # half of the images at JA .6 - spread, half at .6 + spread; DI = 2 JA/(1 + JA)
+    dice = sum(2 * (0.6 + one) / (1.6 + one) for one in (-spread, spread)) / 2
+    (found,), _ = check_file(table(f"Method,JA,DI\nA,0.6000,{dice:.4f}\n"), Asked())
+    assert said in found.explanation and "heavy tail" not in found.explanation
+
+
 def test_a_spleen_among_organs_is_no_specificity(table):
     # As Acc .54 and Dice .78: TP = .46 / 2 * .78 / .22 = .82, more than Acc.
     findings, notes = check_file(table("Method,DSC,Aorta,Liver,PA,SP\nA,78.0,89.1,93.4,54.0,86.7\n"), Asked())

@@ -10,7 +10,7 @@ from repro.audit.group import Group, Printed, PrintedRow, true_shares
 from repro.audit.headers import ReadTable, audited, column_scores, counts_rows, has_scores, understand
 from repro.audit.known import KNOWN_SETS, known_set
 from repro.audit.names import has_spread, is_mean, is_spread
-from repro.audit.readings import OVER_CLASSES, any_share
+from repro.audit.readings import over_classes
 from repro.audit.rows import check_group
 from repro.audit.sweep import SweepRow, check_sweep, identical_rows
 from repro.audit.tablefile import read_tables
@@ -50,14 +50,14 @@ def groups(table: ReadTable, place: str, asked: Asked) -> list[Group]:
     asked.check([*headings, *(name for name, _ in table.rows), *table.parts])
     numbers = _numbers(table, asked)
     averaged, found = _has_means(table, asked), []
-    for heading, over_classes in dict.fromkeys((one.group, one.metric.startswith("class ")) for one in table.columns):
+    for heading, of_classes in dict.fromkeys((one.group, one.metric.startswith("class ")) for one in table.columns):
         for part in dict.fromkeys(table.parts):
-            rows = _rows(table, numbers, heading, over_classes, part)
+            rows = _rows(table, numbers, heading, of_classes, part)
             means = averaged or ((is_mean(part) or is_mean(heading)) and not asked.aggregation)
             how = replace(asked, aggregation="mean") if means else asked
-            if over_classes:
+            if of_classes:
                 title = _title(heading, part, rows)
-                found.append(Group(place=place, title=title, rows=rows, readings=any_share([OVER_CLASSES])))
+                found.append(Group(place=place, title=title, rows=rows, readings=over_classes()))
             elif asked.rows_are_sets:
                 found += [_group(place, _title(heading, part or row.name, (row,)), (row,), how) for row in rows]
             else:
@@ -97,6 +97,7 @@ def _group(place: str, heading: str, rows: tuple[PrintedRow, ...], asked: Asked)
         readings=readings,
         truth=true_shares(readings),
         resized=asked.resized_readings(heading),
+        both_classes=True,
     )
 
 

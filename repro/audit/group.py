@@ -75,6 +75,7 @@ class Group:
         readings: what the rows may mean.
         truth: the true shares of foreground in words, or "" where they are unknown.
         resized: the same readings with labels resized, where that is not asked for; only to explain.
+        both_classes: whether IoU, F1 or precision may be printed for its mean over foreground and background.
         published_hits: the lowest and highest share of true positives that other published rows on this data imply.
     """
 
@@ -84,6 +85,7 @@ class Group:
     readings: tuple[Reading, ...]
     truth: str = ""
     resized: tuple[Reading, ...] = ()
+    both_classes: bool = False
     published_hits: tuple[Fraction, Fraction] | None = None
 
     @property

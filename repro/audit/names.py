@@ -5,12 +5,14 @@ import re
 ALIASES = {
     "accuracy": "acc ac accuracy aacc pa pixelacc pixelac pixelaccuracy pixelwiseaccuracy oa overallacc"
     " overallaccuracy",
-    "sensitivity": "sen se sens sensitivity recall rec tpr truepositiverate",
+    "sensitivity": "sen se sn sens sensitivity recall rec tpr truepositiverate",
     "specificity": "sp spe spec specificity tnr truenegativerate",
     "precision": "pre prec precision ppv",
     "jaccard": "ja jac js jsc ji jaccard iou intersectionoverunion",
     "dice": "di dc dice dsc f1 f1score f1measure fscore fmeasure sorensendice sørensendice",
-    "class jaccard": "miou meaniou mjaccard mji meanintersectionoverunion",
+    "class jaccard": "miou meaniou miu meaniu mjaccard mji meanintersectionoverunion",
+    "class sensitivity": "macc mpa mca meanpixelaccuracy meanclassaccuracy classaccuracy mrecall",
+    "class precision": "mprecision",
     "class dice": "mdice mf1 meandice meanf1 macrof1 mdsc",
     "auc": "auc aucroc rocauc auroc",
 }
@@ -62,7 +64,7 @@ def _meant(metric: str, rest: list[str], spread: bool) -> tuple[str, str]:
     others = " ".join(word for word in rest if word.lower().strip(".") not in _MEANS | _NO_SCORES)
     if spread:
         return metric, others
-    return (f"class {metric}", others) if says & _MEANS and f"class {metric}" in ALIASES else (metric, " ".join(rest))
+    return (f"class {metric}", others) if says & _MEANS and metric in ("jaccard", "dice") else (metric, " ".join(rest))
 
 
 def has_spread(cell: str) -> bool:

@@ -59,6 +59,12 @@ def any_share(aggregations: Sequence[str] = AGGREGATIONS) -> tuple[Reading, ...]
     return within(Fraction(0), Fraction(1), aggregations)
 
 
+def over_classes() -> tuple[Reading, ...]:
+    """Return the reading of means over classes: a class that no pixel has is left out, so that none is empty."""
+    images = ImageShares(centres=(0.5,), slack=0.5 - 1e-12)
+    return tuple(replace(one, images=images) for one in any_share([OVER_CLASSES]))
+
+
 def within(low: Fraction, high: Fraction, aggregations: Sequence[str] = AGGREGATIONS) -> tuple[Reading, ...]:
     """Return the readings of a row whose pooled share, and that of every image, lies in [low, high]."""
     images = ImageShares(centres=(float(low + high) / 2,), slack=float(high - low) / 2)

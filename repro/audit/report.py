@@ -9,20 +9,29 @@ WIDTH = 100
 _MOST_INPUTS = 8  # more are in the inequality anyway, and all of them in the JSON
 
 
-def as_text(title: str, findings: Sequence[Finding], notes: Sequence[str] = ()) -> str:
-    """Return the findings on one paper or file, the arithmetic first and what was noted last, with a count."""
+def as_text(title: str, findings: Sequence[Finding], notes: Sequence[str] = (), *, tested: bool = True) -> str:
+    """Return the findings on one paper or file, the arithmetic first and what was noted last, with a count.
+
+    Args:
+        title: of the paper, or the file's name.
+        findings: in their order.
+        notes: on what was not audited.
+        tested: whether any numbers stood beside each other that arithmetic ties.
+    """
     lines = [title, "=" * min(WIDTH, len(title)), ""]
     lines += [_paragraph(note) for note in notes]
     lines += [""] if notes else []
     ordered = [one for one in findings if one.word != NOTED] + [one for one in findings if one.word == NOTED]
     for number, finding in enumerate(ordered, 1):
         lines += [_finding(number, finding), ""]
-    return "\n".join([*lines, summary(findings), ""])
+    return "\n".join([*lines, summary(findings, tested=tested), ""])
 
 
-def summary(findings: Sequence[Finding]) -> str:
-    """Return how many findings there are of each word."""
+def summary(findings: Sequence[Finding], *, tested: bool = True) -> str:
+    """Return how many findings there are of each word, or that there was nothing to test."""
     counts = [f"{number} {word}" for word in WORDS if (number := sum(one.word == word for one in findings))]
+    if not counts and not tested:
+        return "Nothing could be tested: no two of the numbers are tied by arithmetic."
     if not counts:
         return "Nothing found: no arithmetic speaks against the printed numbers."
     return "Found: " + ", ".join(counts) + "."

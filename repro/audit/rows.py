@@ -1,17 +1,20 @@
 """The arithmetic of printed rows: every reading of every row, and what all rows of one test set must share."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations
 
 from repro.audit.finding import IF_POOLED, INCONSISTENT, POSSIBLE, Finding, decimals, interval, listed
 from repro.audit.group import SHORT, Group, PrintedRow
+from repro.audit.known import THICKENED
 from repro.audit.means import violated
 from repro.audit.pooled import Interval, share_interval, smallest_conflict
 from repro.audit.readings import OVER_CLASSES, POOLED, Reading, in_words
 
 _RATES = ("accuracy", "sensitivity", "specificity")
 _OTHER_CLASSES = "Means over different classes, or a Dice of mean precision and mean recall, would explain it."
+_ORDINARY = 0.25  # standard deviation of JA between images, at most, for which nothing has to have failed
 _OTHER_TIMES = "Scores read at different epochs or thresholds, or on different images, would explain it."
 MANY = 8  # rows that a sentence can name
 
@@ -59,6 +62,28 @@ def _check_row(group: Group, row: PrintedRow) -> Finding | None:
     )
 
 
+def _over_both_classes(group: Group, row: PrintedRow) -> str:
+    """Return which score of a row of a file, as a mean over both classes, leaves the others possible, or "".
+
+    The background's score is then twice the printed one less the foreground's. Where that follows from the other
+    overlap, it has to be at most 1 and no worse than the foreground's: there is more background than foreground.
+    """
+    for metric in ("jaccard", "dice", "precision") if group.both_classes else ():
+        rest = {name: printed for name, printed in row.scores.items() if name != metric}
+        if metric not in row.scores or not rest:
+            continue
+        _, high = row.intervals[metric]
+        foreground = Fraction(0)
+        if metric == "jaccard" and "dice" in rest:
+            foreground = row.intervals["dice"][0] / (2 - row.intervals["dice"][0])
+        if metric == "dice" and "jaccard" in rest:
+            foreground = 2 * row.intervals["jaccard"][0] / (1 + row.intervals["jaccard"][0])
+        low, _ = row.intervals[metric]
+        if foreground <= high and 2 * low - foreground <= 1 and possible(replace(row, scores=rest), group.readings):
+            return SHORT[metric]
+    return ""
+
+
 def _is_plain(reading: Reading, first: Reading) -> bool:
     """Return whether a reading is what nobody would ask about: like the first one, on whatever split."""
     return (reading.aggregation, reading.region) == (first.aggregation, first.region)
@@ -68,6 +93,8 @@ def _check_hits(group: Group, row: PrintedRow) -> Finding | None:
     """Return the finding that JA with Acc and DI with Acc need different shares of true positives."""
     if not {"accuracy", "jaccard", "dice"} <= set(row.scores) or not _asks_pooled(group):
         return None
+    if group.both_classes and set(smallest_conflict(row.intervals)) == {"jaccard", "dice"}:
+        return None  # the finding on the row by itself says it
     by_jaccard, by_dice = (_hits(row.intervals, metric) for metric in ("jaccard", "dice"))
     if by_jaccard[0] <= by_dice[1] and by_dice[0] <= by_jaccard[1]:
         return None
@@ -136,8 +163,8 @@ def _check_shares(group: Group) -> Finding | None:
         ),
         explanation=_OTHER_TIMES,
         sentence=f"The rows of {group.heading} imply different shares of positive pixels "
-        f"({of}{', '.join(_point(row, share) for row, share in shown)}), although all were scored on one test set: "
-        "please give the confusion counts.",
+        f"({of}{', '.join(_point(row, share) for row, share in shown)}), where one test set has one: please say which "
+        "images each was scored on, and give the confusion counts.",
         cells=tuple(cell for row, _ in implied for cell in row.cells),
     )
 
@@ -206,27 +233,72 @@ def _means_line(group: Group, row: PrintedRow, left: Sequence[Reading]) -> tuple
 
 def _explanation(group: Group, row: PrintedRow, word: str) -> str:
     """Return what would explain the row."""
+    if word == IF_POOLED and not group.truth and not {"jaccard", "dice"} <= set(row.scores):
+        return "Scores averaged over images, or over classes, would explain it."
     if word == POSSIBLE:
         return "The numbers say by themselves which pixels were scored, and how."
     if word == INCONSISTENT:
         over_classes = all(reading.aggregation == OVER_CLASSES for reading in group.readings)
-        return _OTHER_CLASSES if over_classes else _OTHER_TIMES + _resized(group, row)
+        means = _over_both_classes(group, row)
+        explained = f" So would {means} as a mean over foreground and background." if means else ""
+        return _OTHER_CLASSES if over_classes else _OTHER_TIMES + explained + _agreement(group) + _resized(group, row)
     if {"jaccard", "dice"} <= set(row.scores):
         jaccard, dice = row.scores["jaccard"].value, row.scores["dice"].value
         if jaccard < dice < 2 * jaccard / (1 + jaccard):
-            rest = 2 * jaccard / dice - 1  # JA of the others where a part f of the images is at 0
-            failed = float(1 / (1 - jaccard / rest))
-            return (
-                f"As means over images they need a heavy tail, such as one image in {failed:.0f} at 0 and the rest at "
-                f"JA {decimals(rest)}."
-            )
-    return "Scores averaged over images would explain it." + _resized(group, row)
+            return _spread(jaccard, dice) + (" Means over classes need none." if group.both_classes else "")
+    return "Scores averaged over images would explain it." + _others(group, row) + _resized(group, row)
+
+
+def _spread(jaccard: Fraction, dice: Fraction) -> str:
+    """Return how far the images lie apart for which mean JA and DI are these.
+
+    To second order the mean of DI = 2 JA/(1 + JA) is that of the mean JA less 2 var/(1 + JA)^3.
+    """
+    deviation = float((2 * jaccard / (1 + jaccard) - dice) * (1 + jaccard) ** 3 / 2) ** 0.5
+    if deviation <= _ORDINARY:
+        return f"As means over images they need a standard deviation of JA between images of about {deviation:.2f}."
+    rest = 2 * jaccard / dice - 1  # JA of the others where a part f of the images is at 0
+    failed = float(1 / (1 - jaccard / rest))
+    return (
+        f"As means over images they need a heavy tail, such as one image in {failed:.0f} at 0 and the rest at "
+        f"JA {decimals(rest)}."
+    )
+
+
+def _others(group: Group, row: PrintedRow) -> str:
+    """Return that other images would explain a row, where some share of foreground does."""
+    if not group.truth or share_interval(row.intervals) is None:
+        return ""
+    return " So would other images, or other pixels of them." + _agreement(group)
+
+
+def _agreement(group: Group) -> str:
+    """Return the share of foreground on which several rows agree, though the data set has another."""
+    implied = [share_interval(row.intervals) for row in group.rows]
+    if not group.truth or len(implied) < 2 or not all(implied):
+        return ""
+    low, high = max(low for low, _ in implied), min(high for _, high in implied)
+    digits = max(row.digits for row in group.rows)
+    return f" All {len(implied)} rows agree on p = {interval((low, high), digits)}." if low <= high else ""
 
 
 def _resized(group: Group, row: PrintedRow) -> str:
     """Return what labels of another size would allow, where they were not asked for."""
-    left = possible(row, group.resized)
-    return f" Labels resized, which can move p by 5 per cent of itself, would allow: {in_words(left)}." if left else ""
+    if not group.resized:
+        return ""
+    left, share = possible(row, group.resized), share_interval(row.intervals)
+    if left:
+        return (
+            " Labels resized to the nearest or cut at one half, which can move p by 5 per cent of itself, would allow: "
+            f"{in_words(left)}."
+        )
+    thick = [one for one in group.readings if share and one.share[0] < share[1] and share[0] < THICKENED * one.share[1]]
+    if thick:
+        return (
+            " Labels resized smoothly and cut above 0, which thickens what is thin (vessels of CHASE_DB1 at 448x448 to "
+            "1.7 times their pixels), could explain it."
+        )
+    return ""
 
 
 def _sentence(group: Group, row: PrintedRow, word: str, under: str) -> str:
@@ -235,6 +307,17 @@ def _sentence(group: Group, row: PrintedRow, word: str, under: str) -> str:
     where = f"In {group.heading}, row {row.name}, {numbers}"
     if word == POSSIBLE:
         return f"{where} are possible only under: {under}; please say so in the paper."
+    if word == IF_POOLED and group.truth and share_interval(row.intervals) is not None:
+        tested = in_words([replace(one, aggregation="") for one in group.readings if one.aggregation == POOLED])
+        return (
+            f"{where} cannot come from pooled counts of pixels ({tested}): please state which images and pixels were "
+            "scored, and how the scores were averaged."
+        )
     if word == IF_POOLED:
-        return f"{where} cannot come from pooled counts of pixels: please state how the scores were averaged."
+        return f"{where} cannot come from pooled counts of one foreground: please state how the scores were averaged."
+    if means := _over_both_classes(group, row):
+        return (
+            f"{where} cannot come from one set of predictions ({under}), unless {means} is a mean over foreground and "
+            "background: please say so, or give the confusion counts."
+        )
     return f"{where} cannot come from one set of predictions ({under}): please give the confusion counts."
