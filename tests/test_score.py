@@ -158,7 +158,23 @@ def test_label_ids_and_colours_become_train_ids(tmp_path: Path):
         Decoder.of(streets, [wrong]).read(wrong, label)
     grey = write(tmp_path / "grey.png", [[[255, 255, 255]] * 3])
     with pytest.raises(ValueError, match="is of no class; save grey masks with one channel"):
-        Decoder.of(streets, [grey]).read(grey, label)
+        Decoder.of(streets, [wrong, grey]).read(grey, label)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "I;16", "I"])
+def test_a_mask_of_numbers_is_read_whatever_channels_hold_it(tmp_path: Path, mode: str):
+    skin, path = ISIC2017.__new__(ISIC2017), tmp_path / "mask.png"
+    numbers = Image.fromarray(np.array([[0, 255, 255]], np.uint8))
+    numbers = Image.fromarray(np.array([[0, 255, 255]], np.uint16)) if mode == "I;16" else numbers.convert(mode)
+    numbers.save(path)
+    decoder = Decoder.of(skin, [path])
+    assert decoder.encoding == "label" and decoder.read(path, np.zeros((1, 3), np.uint8)).tolist() == [[0, 1, 1]]
+
+
+def test_a_number_of_sixteen_bits_above_255_is_no_class(tmp_path: Path):
+    Image.fromarray(np.array([[0, 300]], np.uint16)).save(tmp_path / "mask.png")
+    with pytest.raises(ValueError, match="holds 300, expected numbers of classes below 256"):
+        Decoder.of(ISIC2017.__new__(ISIC2017), [tmp_path / "mask.png"])
 
 
 def test_void_where_the_label_is_a_class_is_refused(tmp_path: Path):

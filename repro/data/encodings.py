@@ -34,10 +34,10 @@ class Decoder:
     def of(cls, dataset, paths: Sequence[Path], encoding: str = "auto") -> "Decoder":
         """Return how masks of a data set are read; "auto" looks at all of them.
 
-        The rule: RGB masks are colours. Else the numbers (of an indexed PNG the indices) are train ids where every one
-        is below the number of classes, 255 counting as void unless it is a class of the label files; else they are
-        label ids where every one may occur in a label file. Where they may be both, other classes each time and no
-        void among the label ids, nobody but the caller knows.
+        The rule: masks in RGB are colours unless all of them are grey. Else the numbers (of an indexed PNG the indices)
+        are train ids where every one is below the number of classes, 255 counting as void unless it is a class of the
+        label files; else they are label ids where every one may occur in a label file. Where they may be both, other
+        classes each time and no void among the label ids, nobody but the caller knows.
 
         Raises:
             ValueError: neither, or both; colours that two classes share, or a damaged file.
@@ -72,7 +72,9 @@ class Decoder:
 
     def _ids(self, path: Path) -> np.ndarray:
         """(H, W) uint8 train ids of a mask of numbers."""
-        pixels = images.read_ids(path)
+        pixels = images.read_numbers(path)
+        if pixels is None:
+            raise ValueError(f"{path}: has colours, expected {ENCODINGS[self.encoding]}; choose with --encoding.")
         wrong = _used(pixels) - self.values.keys()
         if wrong:
             raise ValueError(
@@ -117,11 +119,12 @@ def train_values(dataset) -> dict[int, int]:
 
 def detect(dataset, paths: Iterable[Path]) -> str:
     """Return which encoding the masks of a folder have, by the rule of `Decoder.of`."""
-    if any(images.has_colours(path) for path in paths):
-        return "palette"
     used: dict[int, Path] = {}
     for path in paths:
-        used = dict.fromkeys(_used(images.read_ids(path)), path) | used
+        numbers = images.read_numbers(path)
+        if numbers is None:
+            return "palette"
+        used = dict.fromkeys(_used(numbers), path) | used
     choices = {"train": set(train_values(dataset)), "label": set(dataset.train_ids)}
     fitting = [encoding for encoding, legal in choices.items() if used.keys() <= legal]
     if len(fitting) > 1:

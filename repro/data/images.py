@@ -149,10 +149,26 @@ def _read_one_channel(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     return (pixels.astype(np.uint8) * 255 if pixels.dtype == bool else pixels), palette
 
 
-def has_colours(path: Path) -> bool:
-    """Return whether the file holds three or four channels a pixel, from the header alone."""
+def read_numbers(path: Path) -> np.ndarray | None:
+    """Return a mask as (height, width) uint8 numbers, however a tool stored them; None where it has colours.
+
+    One channel, of 16 bits too where none is above 255, or three equal ones; a fourth for opacity is passed over.
+
+    Raises:
+        ValueError: as `read_ids`, or a number above 255.
+    """
     with _open(path) as file:
-        return file.mode in ("RGB", "RGBA")
+        if file.mode in ("RGB", "RGBA") and (file.format not in LOSSLESS or _is_deep(file)):
+            return None  # what is wrong is said where colours are read
+        if file.format not in LOSSLESS or file.mode not in ("RGB", "RGBA", "LA", "I", "I;16"):
+            return read_ids(path)
+        pixels = _pixels(file, path)
+    if pixels.ndim == 3:
+        channels = pixels[..., :3] if pixels.shape[2] > 2 else pixels[..., :1]
+        return channels[..., 0] if (channels == channels[..., :1]).all() else None
+    if pixels.min() < 0 or pixels.max() > 255:
+        raise ValueError(f"{path}: holds {pixels.max()}, expected numbers of classes below 256; convert it.")
+    return pixels.astype(np.uint8)
 
 
 def read_colours(path: Path) -> np.ndarray:
