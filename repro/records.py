@@ -83,6 +83,12 @@ class Record:
         except ValueError as error:
             raise ValueError(f"{self.path}: not a record ({error}); restore it from git") from None
 
+    @property
+    def structure(self) -> dict | None:
+        """The network's traced structure (see `repro.models.structure.trace`), None where there is none."""
+        found = self.data.get("structure")
+        return found and {"blocks": [_block_of(block) | block for block in found["blocks"]]}
+
     def score(self, evaluation: str, metric: str) -> float:
         """Return a score as a fraction; NaN where it is undefined or was not recorded.
 
@@ -123,6 +129,19 @@ class Record:
     def files(self) -> tuple[Path, ...]:
         """The three files."""
         return tuple(self.path.with_suffix(ending) for ending in FILES.values())
+
+
+def _block_of(block: dict) -> dict[str, object]:
+    """What a record does not say of a block: most are of their own name, without layers of torch, and called once."""
+    return {"part": block["name"], "layers": "", "parameters": 0, "times": 1}
+
+
+def short_structure(structure: dict | None) -> dict | None:
+    """Return a traced structure as records hold it: without what `Record.structure` fills in."""
+    if structure is None:
+        return None
+    blocks = structure["blocks"]
+    return {"blocks": [{k: v for k, v in each.items() if _block_of(each).get(k) != v} for each in blocks]}
 
 
 def find(folder: Path, id: str) -> list[Record]:

@@ -25,14 +25,14 @@ def traced(comparison: Comparison) -> list[tuple[Finding, Record | None]]:
     found = []
     for findings in comparison.rows:
         records = [record for finding in findings for record in finding.records]
-        found.append((findings[0], next((each for each in records if each.data.get("structure")), None)))
+        found.append((findings[0], next((each for each in records if each.structure), None)))
     return found
 
 
 def draw(comparison: Comparison, title: str):
     """Yield the drawn figure: the networks one below the other, levels from top to bottom by the size of the maps."""
     rows = traced(comparison)
-    drawings = [record and lay_out(record.data["structure"]) for _, record in rows]
+    drawings = [record and lay_out(record.structure) for _, record in rows]
     heights = [HEAD + (ROW * len(drawing.sizes) if drawing else 0.3) for drawing in drawings]
     width = max([WIDTH, *(MARGIN + END + BOX[0] * (1 + 1.2 * drawing.gaps) for drawing in drawings if drawing)])
     with canvas(width=width, height=sum(heights) + 0.45) as (figure, axes):
@@ -189,7 +189,7 @@ def as_csv(comparison: Comparison) -> str:
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["row", "block", "name", "part", "layers", "parameters", "shape", "times", "inputs"])
     for finding, record in traced(comparison):
-        for index, block in enumerate(record.data["structure"]["blocks"] if record else ()):
+        for index, block in enumerate(record.structure["blocks"] if record else ()):
             shape, inputs = "x".join(map(str, block["shape"])), " ".join(map(str, block["inputs"]))
             described = [block[key] for key in ("name", "part", "layers", "parameters")]
             writer.writerow([finding.row.name, index, *described, shape, block["times"], inputs])

@@ -20,8 +20,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#9
 GREY = "#555555"  # of what is said beside the data
 DASHES = ("-", "--", ":", "-.")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # colour or form alone tells neighbours apart
-FEW = 32  # colours
-MOST_CHANGE = 12.0  # root mean square of what few colours change, of 255: lines and letters up to 9, matrices from 26
+PALETTES = {32: 12.0, 256: 3.0}  # colours: the most that they may change, root mean square, of 255
 MOST_SHADES = 20_000  # colours: a photograph has more
 _TAG = re.compile(rb"<[^<>]*>")
 _FINER = re.compile(rb"(\.\d\d)\d+")  # of a coordinate
@@ -60,25 +59,26 @@ def canvas(*, columns: int = 1, rows: int = 1, width: float = 7.0, height: float
 
 
 def as_png(figure: Canvas) -> bytes:
-    """Return the figure as PNG without a date or a version in it, in few colours where it has no shades.
+    """Return the figure as PNG without a date or a version in it, in as few colours as change nothing to the eye.
 
-    Lines and letters need no more than their `FEW` commonest colours, in which each line keeps its own: Pillow's
-    quantisers mix rare ones. What has shades, a matrix or a photograph, would change visibly and keeps all.
+    Lines and letters need no more than their 32 commonest colours, in which each line keeps its own: Pillow's
+    quantisers mix rare ones (measured: a change of up to 9). A matrix would change by 26 and more, and takes 256; a
+    photograph keeps all.
     """
     drawn, buffer = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png")
     image = np.asarray(Image.open(drawn).convert("RGBA"))
     packed, which, counts = np.unique(image.view(np.uint32).ravel(), return_inverse=True, return_counts=True)
-    colours = packed.view(np.uint8).reshape(-1, 4)[:MOST_SHADES, :3]
-    commonest = colours[np.argsort(-counts[:MOST_SHADES], kind="stable")[:FEW]]
-    distance = ((colours[:, None].astype(int) - commonest) ** 2).sum(-1)
-    change = np.sqrt(np.average(distance.min(1), weights=counts[:MOST_SHADES]))
-    if len(packed) > MOST_SHADES or change > MOST_CHANGE:
-        Image.fromarray(np.ascontiguousarray(image[..., :3])).save(buffer, "PNG", optimize=True)
-        return buffer.getvalue()
-    quantised = Image.fromarray(distance.argmin(1).astype(np.uint8)[which].reshape(image.shape[:2]))
-    quantised.putpalette(commonest.tobytes())
-    quantised.save(buffer, "PNG", optimize=True)
+    colours = packed.view(np.uint8).reshape(-1, 4)[:, :3]
+    picture = Image.fromarray(np.ascontiguousarray(image[..., :3]))
+    for number, most_change in PALETTES.items() if len(colours) <= MOST_SHADES else ():
+        commonest = colours[np.argsort(-counts, kind="stable")[:number]]
+        distance = ((colours[:, None].astype(int) - commonest) ** 2).sum(-1)
+        if np.sqrt(np.average(distance.min(1), weights=counts)) <= most_change:
+            picture = Image.fromarray(distance.argmin(1).astype(np.uint8)[which].reshape(image.shape[:2]))
+            picture.putpalette(commonest.tobytes())
+            break
+    picture.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
 
 

@@ -48,7 +48,7 @@ def make_record(
             **({"skipped_steps": trained.progress.skipped} if trained.progress.skipped else {}),
         },
         "network": cost,
-        "structure": structure,
+        "structure": records.short_structure(structure),
         "provenance": {
             "commit": revision,
             "clean": clean,
