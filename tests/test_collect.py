@@ -308,10 +308,10 @@ def with_arrays(packed: Path, change) -> Path:
 
 
 def test_an_image_of_the_evidence_is_a_hash_and_a_unit_no_path(packed: Path):
-    named = bundle.judge(with_arrays(packed, lambda each: {"images": np.array(["/home/jane/x.png"] * IMAGES)})).faults
-    assert any("names an image '/home/jane/x.png'; expected 16 hex digits" in each for each in named), named
-    units = bundle.judge(with_arrays(packed, lambda each: {"units": np.array(["/home/jane/x"] * IMAGES)})).faults
-    assert any("'/home/jane/x' is a path of a machine" in each for each in units), units
+    named = bundle.judge(with_arrays(packed, lambda each: {"images": np.array(["/srv/jane/x.png"] * IMAGES)})).faults
+    assert any("names an image '/srv/jane/x.png'; expected 16 hex digits" in each for each in named), named
+    units = bundle.judge(with_arrays(packed, lambda each: {"units": np.array(["/srv/jane/x"] * IMAGES)})).faults
+    assert any("'/srv/jane/x' is a path of a machine" in each for each in units), units
 
 
 def test_arrays_that_cost_no_byte_are_refused_however_long_they_say_they_are(packed: Path):
@@ -324,7 +324,7 @@ def test_arrays_that_cost_no_byte_are_refused_however_long_they_say_they_are(pac
 
 def test_a_curves_head_holds_no_other_words(packed: Path):
     name = first(packed, ".csv")
-    data = members(packed)[name].replace(b"step,epoch", b"step,/home/jane/secret")
+    data = members(packed)[name].replace(b"step,epoch", b"step,/srv/jane/secret")
     assert any("not a training curve" in each for each in bundle.judge(with_changes(packed, {name: data})).faults)
 
 
