@@ -146,6 +146,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
     return int(done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to keep what is freed")
 def test_freed_memory_is_kept_for_the_next_step():
     huge = 6 * 2**26 // 2**21  # as few as there are where the system gives huge pages unasked
@@ -153,6 +154,7 @@ def test_freed_memory_is_kept_for_the_next_step():
     assert faults_of_the_last_step(kept=True) < huge / 4
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to keep what is freed")
 def test_kept_memory_is_given_back_where_the_peak_begins_anew():
     code = """
