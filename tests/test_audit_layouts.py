@@ -235,6 +235,13 @@ def test_p_and_r_are_precision_and_recall_where_a_head_has_both(table):
     assert findings == [] and notes[0] == "table.csv: not audited: P."
 
 
+def test_means_with_a_spread_that_no_seeds_on_one_test_set_give_are_noted(table):
+    # Acc = p Sen + (1 - p) Sp is between .85 and .98 for each seed, and so is the mean over seeds
+    text = "Method,Acc,Sen,Sp\nA,0.99 ± 0.01,0.85 ± 0.02,0.98 ± 0.01\nB,0.95 ± 0.01,0.85 ± 0.02,0.98 ± 0.01\n"
+    findings, notes = check_file(table(text), Asked())
+    assert findings == [] and any("on one test set" in one and one.endswith("cannot be: A.") for one in notes)
+
+
 def test_a_mean_iou_is_at_most_the_mean_class_accuracy(table):
     # IoU is TP/(TP + FN + FP) and accuracy TP/(TP + FN) of each class
     assert judged(table("Method,mIoU,mAcc\nA,70.0,80.0\n")) == []

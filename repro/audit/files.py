@@ -11,7 +11,7 @@ from repro.audit.headers import ReadTable, audited, column_scores, counts_rows, 
 from repro.audit.known import KNOWN_SETS, known_set
 from repro.audit.names import has_spread, is_mean, is_spread
 from repro.audit.readings import over_classes
-from repro.audit.rows import check_group
+from repro.audit.rows import RATES, check_group, possible
 from repro.audit.sweep import SweepRow, check_sweep, identical_rows
 from repro.audit.tablefile import read_tables
 
@@ -151,6 +151,11 @@ def _check_table(table: ReadTable, place: str, asked: Asked) -> tuple[list[Findi
         notes.append(
             f"{place}: scores are taken as means, as some have a spread beside; --aggregation pooled asks otherwise."
         )
+        if refused := _refused_over_seeds(table, place, asked):
+            notes.append(
+                f"{place}: if the spreads are over repetitions on one test set and not over images, Acc = p Sen + "
+                f"(1 - p) Sp holds for the means too, and these rows cannot be: {', '.join(refused)}."
+            )
     parts = list(dict.fromkeys(table.parts))
     if tested and (asked.rows_are_sets or len(parts) == len(table.rows) > 1):
         notes.append(f"{place}: each row is taken as scored on other images.")
@@ -159,6 +164,17 @@ def _check_table(table: ReadTable, place: str, asked: Asked) -> tuple[list[Findi
     under = asked.under([group.title for group in tested])
     known = dict.fromkeys(under.set_of(group.title) for group in tested if group.truth)
     return findings, notes + [f"{KNOWN_SETS[name].title}: {KNOWN_SETS[name].source}." for name in known if name]
+
+
+def _refused_over_seeds(table: ReadTable, place: str, asked: Asked) -> list[str]:
+    """Return the rows whose three rates no pooled counts give; a mean over seeds keeps what is linear in them."""
+    found = []
+    for group in groups(table, place, replace(asked, aggregation="pooled")):
+        for row in group.rows:
+            rates = {name: row.scores[name] for name in RATES if name in row.scores}
+            if len(rates) == len(RATES) and not possible(replace(row, scores=rates), group.readings):
+                found.append(row.name)
+    return list(dict.fromkeys(found))
 
 
 def _alone(table: ReadTable) -> list[str]:

@@ -12,7 +12,7 @@ from repro.audit.means import violated
 from repro.audit.pooled import Interval, share_interval, smallest_conflict
 from repro.audit.readings import OVER_CLASSES, POOLED, Reading, in_words
 
-_RATES = ("accuracy", "sensitivity", "specificity")
+RATES = ("accuracy", "sensitivity", "specificity")
 _OTHER_CLASSES = "Means over different classes, or a Dice of mean precision and mean recall, would explain it."
 _ORDINARY = 0.25  # standard deviation of JA between images, at most, for which nothing has to have failed
 _OTHER_TIMES = "Scores read at different epochs or thresholds, or on different images, would explain it."
@@ -183,8 +183,8 @@ def _inputs(row: PrintedRow) -> dict[str, str]:
 
 def _point(row: PrintedRow, share: Interval) -> str:
     """Return the share of positives that the printed numbers give without rounding, or the middle of its interval."""
-    if set(_RATES) <= set(row.scores):
-        accuracy, sensitivity, specificity = (row.scores[metric].value for metric in _RATES)
+    if set(RATES) <= set(row.scores):
+        accuracy, sensitivity, specificity = (row.scores[metric].value for metric in RATES)
         point = (specificity - accuracy) / (specificity - sensitivity) if specificity != sensitivity else -1
         if share[0] <= point <= share[1]:
             return decimals(point, row.digits)
@@ -202,7 +202,7 @@ def _pooled_line(group: Group, row: PrintedRow) -> tuple[str, ...]:
     scores = row.intervals
     share = share_interval(scores)
     if share is not None:
-        known = set(_RATES) <= set(scores)
+        known = set(RATES) <= set(scores)
         formula = "Acc = p Sen + (1 - p) Sp gives" if known else f"{listed([SHORT[name] for name in scores])} give"
         line = f"pooled, {formula} the share of positives p = {_share(row, share)}"
         return (line, f"true p: {group.truth}") if group.truth else (line,)
@@ -212,7 +212,7 @@ def _pooled_line(group: Group, row: PrintedRow) -> tuple[str, ...]:
         ends = tuple(2 * end / (1 + end) for end in scores["jaccard"])
         asked = f"DI = 2 JA/(1 + JA) = {decimals(2 * jaccard / (1 + jaccard), row.digits)} {interval(ends, row.digits)}"
         return (f"pooled, {asked}; printed {decimals(row.scores['dice'].value, row.digits)}",)
-    if conflict == set(_RATES):
+    if conflict == set(RATES):
         return ("pooled, Acc = p Sen + (1 - p) Sp lies between Sen and Sp for every share p of positives",)
     return (f"pooled, no counts of pixels give {listed([SHORT[name] for name in scores if name in conflict])}",)
 
