@@ -248,8 +248,17 @@ def as_text(written: external.External) -> str:
         whole = scores["last native whole"]
         ious = {name: whole[f"iou:{name}"] for name in data["classes"]}
         lines.append("IoU: " + ", ".join(f"{name} {100 * iou:.1f}" for name, iou in ious.items() if iou is not None))
+    if len(data["classes"]) == 2 and (turned := _turned(written)):
+        lines.append(f"Are the masks inverted? With their two classes swapped the jaccard would be {100 * turned:.2f}.")
     lines.append(f"written: {written.path}")
     return "\n".join(lines)
+
+
+def _turned(written: external.External) -> float:
+    """Return the foreground's pooled Jaccard with the predicted classes swapped, 0 unless it is far the better one."""
+    (ground, alarms), (missed, hit) = written.evidence()["last native whole"].confusion.tolist()
+    swapped = missed / max(missed + ground + hit, 1)
+    return swapped if swapped > 0.5 + hit / max(hit + alarms + missed, 1) else 0.0
 
 
 if __name__ == "__main__":

@@ -200,6 +200,19 @@ def test_own_labels_of_black_and_white_need_no_classes(tmp_path: Path, monkeypat
     assert score.main([str(tmp_path / "theirs"), *options]) == 0
 
 
+@pytest.mark.parametrize(("mask", "asks"), [([[255, 0, 0, 255]], True), ([[0, 255, 0, 0]], False)])
+def test_masks_that_score_far_better_with_their_classes_swapped_are_asked_about(
+    tmp_path: Path, monkeypatch, capsys, mask, asks
+):
+    monkeypatch.setattr(records, "ROOT", tmp_path)
+    for name, pixels in (("labels", [[0, 255, 255, 0]]), ("theirs", mask)):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name / "a.png", pixels)
+    assert score.main([str(tmp_path / "theirs"), "--labels", str(tmp_path / "labels")]) == 0
+    said = capsys.readouterr().out
+    assert ("inverted? With their two classes swapped the jaccard would be 100.00." in said) == asks
+
+
 def test_an_external_score_is_a_row_of_every_table_of_its_data(squares: Path, masks: Path, tmp_path: Path):
     assert run(masks, squares) == 0
     theirs = tmp_path / "checkout" / "tables" / "external" / "my-masks.json"
