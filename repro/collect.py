@@ -103,13 +103,13 @@ def _take(record: Record, to: Path, result: Collected, *, dry_run: bool, strange
         result.refused[name] = faults[0]
     elif bundle.is_unpublished(record.data["lists"]["report"]["data"]):
         result.passed_over += 1
-    elif not target.path.exists() or not (all(each.exists() for each in target.files) or difference(record, target)):
+    elif target.path.exists() and (how := difference(record, target)):
+        result.differing[name] = how
+    elif not all(each.exists() for each in target.files):
         if not dry_run:
             records.copy(record, to)
         if name not in result.added:
             result.added.append(name)
-    elif how := difference(record, target):
-        result.differing[name] = how
     elif name not in result.added:
         result.there.append(name)
 

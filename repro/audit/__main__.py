@@ -45,12 +45,12 @@ def _main(arguments: Sequence[str] | None) -> int:
     asked = _asked(options)
     targets = options.target or [paper.id for paper in PAPERS]
     audits = [_audit(target, asked) for target in targets]
-    tested = [bool(_groups(target, asked)) for target in targets]
-    opinions = cross_check([one for target in targets for one in _groups(target, asked)]) if options.cross_check else []
+    groups = [_groups(target, asked) for target in targets]
+    opinions = cross_check([one for each in groups for one in each]) if options.cross_check else []
     if options.format == "json":
         print(json.dumps([as_json(*audit) for audit in audits], indent=2, ensure_ascii=False))
     else:
-        print("\n".join(as_text(*audit, tested=one) for audit, one in zip(audits, tested)), end="")
+        print("\n".join(as_text(*audit, tested=bool(each)) for audit, each in zip(audits, groups)), end="")
     if options.cross_check:
         print(in_words(opinions), file=sys.stderr if options.format == "json" else sys.stdout)
     return int(any(is_inconsistent(findings) for _, findings, _ in audits))

@@ -72,13 +72,11 @@ def _over_both_classes(group: Group, row: PrintedRow) -> str:
         rest = {name: printed for name, printed in row.scores.items() if name != metric}
         if metric not in row.scores or not rest:
             continue
-        _, high = row.intervals[metric]
-        foreground = Fraction(0)
+        (low, high), foreground = row.intervals[metric], Fraction(0)
         if metric == "jaccard" and "dice" in rest:
             foreground = row.intervals["dice"][0] / (2 - row.intervals["dice"][0])
         if metric == "dice" and "jaccard" in rest:
             foreground = 2 * row.intervals["jaccard"][0] / (1 + row.intervals["jaccard"][0])
-        low, _ = row.intervals[metric]
         if foreground <= high and 2 * low - foreground <= 1 and possible(replace(row, scores=rest), group.readings):
             return SHORT[metric]
     return ""
@@ -233,8 +231,6 @@ def _means_line(group: Group, row: PrintedRow, left: Sequence[Reading]) -> tuple
 
 def _explanation(group: Group, row: PrintedRow, word: str) -> str:
     """Return what would explain the row."""
-    if word == IF_POOLED and not group.truth and not {"jaccard", "dice"} <= set(row.scores):
-        return "Scores averaged over images, or over classes, would explain it."
     if word == POSSIBLE:
         return "The numbers say by themselves which pixels were scored, and how."
     if word == INCONSISTENT:
@@ -246,7 +242,8 @@ def _explanation(group: Group, row: PrintedRow, word: str) -> str:
         jaccard, dice = row.scores["jaccard"].value, row.scores["dice"].value
         if jaccard < dice < 2 * jaccard / (1 + jaccard):
             return _spread(jaccard, dice) + (" Means over classes need none." if group.both_classes else "")
-    return "Scores averaged over images would explain it." + _others(group, row) + _resized(group, row)
+    averaged = "over images" if group.truth else "over images, or over classes,"
+    return f"Scores averaged {averaged} would explain it." + _others(group, row) + _resized(group, row)
 
 
 def _spread(jaccard: Fraction, dice: Fraction) -> str:

@@ -18,8 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import psutil
-
 READ = 2**20  # bytes copied at a time, and the most that a tar's own header may hold
 BLOCK = 512  # of a tar
 PAPERS = ("readme", "license", "licence", "attribution")  # files of an archive that others of its publisher have, too
@@ -282,8 +280,19 @@ def _clear_leftovers(folder: Path) -> None:
     """Remove what killed processes wrote beside `folder`."""
     for left in folder.parent.glob(f".{glob.escape(folder.name)}.*.unpacking"):
         number = left.name.split(".")[-2]
-        if number.isdecimal() and not psutil.pid_exists(int(number)):
+        if number.isdecimal() and not _is_running(int(number)):
             shutil.rmtree(left, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    """Whether there is a process of this number, somebody else's too."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def _move(source: Path, target: Path) -> None:
