@@ -169,6 +169,11 @@ def test_views_and_what_they_read_load_no_torch_and_what_torch_brings():
     assert loads(["repro.plan", "repro.metrics"], ("numpy",)) == "repro.metrics ['numpy']\n"  # it would be noticed
 
 
+def test_what_installs_without_training_loads_none_of_its_packages():
+    base = ["repro.audit.__main__", "repro.check", "repro.collect", "repro.report.__main__", "repro.table.__main__"]
+    assert loads(base, ("torch", "skimage", "pooch", "safetensors", "psutil")) == ""
+
+
 def test_a_table_loads_no_pandas_scipy_or_matplotlib_either():
     names = [name for name in LIGHT if area(name) in {"table", "compare", "plan", "records", "metrics", "statistics"}]
     assert loads(names, ("scipy", "matplotlib", "pandas", "jinja2")) == ""
