@@ -1,10 +1,12 @@
 """The suite's loop beside a bare one: both take the same steps."""
 
+import pytest
 import torch
 
 from repro.bench.overhead import measure
 
 
+@pytest.mark.slow
 def test_both_loops_are_measured_in_turn_without_the_first_turn():
     result = measure(device=torch.device("cpu"), size=(64, 64), rounds=2, steps=6)
     assert [line.name for line in result.lines] == ["ours", "bare"]

@@ -5,6 +5,7 @@ import io
 import sys
 
 import numpy as np
+import pytest
 import torch
 
 from repro.bench import NAMED_ONLY, ROWS, Line, Result, Sheet, as_csv, as_text, check_rows
@@ -76,6 +77,7 @@ def test_nothing_in_the_pictures_is_thinner_than_it_says():
         assert label.any(0).sum() >= THINNEST - 1 and label.any(1).sum() >= THINNEST - 1
 
 
+@pytest.mark.slow
 def test_a_network_is_trained_on_the_pictures_and_a_method_evaluated():
     sheet = measure(only="ssls")
     assert [row[1:5] for row in sheet.rows] == [("ssls", "64x64", "0", "Dice")] and float(sheet.rows[0][5]) > 0.8

@@ -19,6 +19,7 @@ def test_our_network_and_the_librarys_have_the_same_weights_and_give_the_same_lo
             torch.testing.assert_close(ours.eval()(image), plain.eval()(image), atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layer", "forward"),  # 2 images of 8x8, a multiplication and an addition each
     [

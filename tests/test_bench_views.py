@@ -1,5 +1,7 @@
 """A table on the command line: measured over made-up records that it reads."""
 
+import pytest
+
 from repro import plan, records
 from repro.bench.views import measure, write_records
 from repro.compare import compare, own_suite
@@ -13,6 +15,7 @@ def test_the_made_up_records_are_those_of_the_papers_cells_first(tmp_path):
     assert first.seeds == tuple(range(16)) and first.mean == 0.5
 
 
+@pytest.mark.slow
 def test_a_call_with_records_and_one_without_are_measured_in_turn():
     result = measure(rounds=1, count=20)
     assert [line.name for line in result.lines] == ["with 20 records", "with none", "python alone"]

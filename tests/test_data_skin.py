@@ -79,6 +79,7 @@ def test_isic2018_with_the_official_counts_is_divided_as_in_the_paper(tmp_path):
     assert len(dataset.samples("official-val")) == 100 and len(dataset.samples("official-test")) == 1000
 
 
+@pytest.mark.slow
 def test_no_copy_of_a_picture_trains_while_the_other_is_scored(tmp_path):
     names = {
         "train": sorted([*numbered(0, 2588), *(name for pair in ISIC2018.equal_images[:3] for name in pair)])

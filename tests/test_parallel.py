@@ -400,6 +400,7 @@ def read_damaged(processes, root):
         tiny.trainer(folder, of=tiny.network(), samples=Damaged(), processes=processes).train()
 
 
+@pytest.mark.slow
 def test_an_error_of_one_alone_ends_that_one_with_a_sentence_and_the_others_with_another(tmp_path):
     crew = Crew(tmp_path, most=2)  # of its own: one of them ends
     answers = crew.try_(2, read_damaged, tmp_path)
