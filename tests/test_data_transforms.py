@@ -8,6 +8,8 @@ from repro.data.transforms import (
     AUGMENTATIONS,
     BRIGHTNESS,
     COLOUR,
+    FILL,
+    VOID,
     Augmentation,
     resize_image,
     resize_label,
@@ -113,6 +115,26 @@ def test_our_jitter_and_flip_are_the_librarys_to_the_bit_with_the_same_draws(kin
     )
     ours = Augmentation(crop=(70, 41), augmentations=["horizontal_flip", "brightness", "colour"])
     for index in range(60):
+        library.set_random_seed(sample_seed(1, 2, index))
+        expected = library(image=image, mask=label)
+        found = ours(image, label, seed=1, epoch=2, index=index)
+        np.testing.assert_array_equal(found[0], expected["image"])
+        np.testing.assert_array_equal(found[1], expected["mask"])
+
+
+@pytest.mark.parametrize("crop", [None, (41, 41), (50, 41), (70, 90)])
+@pytest.mark.parametrize("first", AUGMENTATIONS)
+def test_a_row_of_augmentations_is_what_the_librarys_own_composition_makes_of_it(first, crop):
+    rng = np.random.default_rng(3)
+    image = resize_image(rng.integers(0, 256, (9, 9, 3), np.uint8), (53, 53))
+    label = rng.integers(0, 19, (53, 53), np.uint8)
+    keys = [first, "diagonal_flip", "brightness", "vertical_flip", "colour", "shift", "colour", "horizontal_flip"]
+    library = A.Compose([AUGMENTATIONS[key]() for key in keys])
+    if crop:
+        cut = A.RandomCrop(*crop, pad_if_needed=True, pad_position="random", fill=FILL, fill_mask=VOID, p=1)
+        library = A.Compose([cut, *library])
+    ours = Augmentation(crop=crop, augmentations=keys)
+    for index in range(12):
         library.set_random_seed(sample_seed(1, 2, index))
         expected = library(image=image, mask=label)
         found = ours(image, label, seed=1, epoch=2, index=index)

@@ -45,6 +45,7 @@ def measure(*, size: tuple[int, int] = SIZE, crop: tuple[int, int] = CROP, round
     Both give an augmented pair of `crop` pixels out of an image of `size`. What is measured is this thread's processor
     time, so that other processes on the machine change little. The scenes are written to a temporary folder.
     """
+    machine.keep_freed_memory(torch.device("cpu"))  # as a run does; the plain path has it too
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -82,7 +82,7 @@ class TrainingSamples(torch.utils.data.Dataset):
         epoch, index = key
         image, label = self._pair(index)
         image, label = self._augment(image, label, seed=self.seed, epoch=epoch, index=index)
-        return _image_tensor(image), torch.from_numpy(np.array(label))
+        return _image_tensor(image), torch.from_numpy(np.array(label, order="C"))
 
     def name(self, index: int) -> str:
         """Return the name of the image at `index` of the list, for messages."""
