@@ -92,6 +92,7 @@ def test_every_parameter_that_can_be_trained_gets_a_finite_gradient(name):
     assert [key for key, each in trained.items() if each.grad is None or not each.grad.isfinite().all()] == []
 
 
+@pytest.mark.slow
 @every_network
 def test_ten_steps_on_one_batch_halve_the_loss(name):
     network = small(name).train()

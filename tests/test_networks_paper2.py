@@ -124,6 +124,7 @@ def test_every_parameter_gets_a_finite_gradient_other_than_zero(name):
     assert [key for key, each in parameters.items() if not each.grad.any()] == []
 
 
+@pytest.mark.slow
 @every_network
 def test_ten_steps_on_one_batch_halve_the_loss(name):
     network = small(name).train()

@@ -48,7 +48,7 @@ DEFECTS = (
            "        valid = label >= 0\n        if self.class_weights is None:",
            "tests/test_losses.py -k transcribed"),
     Defect("labels are shifted by a pixel", "repro/data/samples.py",
-           "return _image_tensor(image), torch.from_numpy(np.array(label))",
+           'return _image_tensor(image), torch.from_numpy(np.array(label, order="C"))',
            "return _image_tensor(image), torch.from_numpy(np.roll(label, 1, axis=1))",
            "tests/test_data_samples.py -k file"),
     Defect("the schedule is off", "repro/training/stream.py",

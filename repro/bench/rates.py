@@ -1,5 +1,6 @@
 """What a device can do at most, measured: multiplications of matrices, and bytes moved."""
 
+import copy
 import time
 from collections.abc import Callable
 
@@ -53,12 +54,15 @@ def _least(work: Callable[[], object], clock: Callable[[], float], rounds: int) 
 
 
 def training_operations(network: nn.Module, image: torch.Tensor) -> int:
-    """Return the operations of a forward and a backward pass over (N, 3, H, W) images; an addition is one too."""
+    """Return the operations of a forward and a backward pass over (N, 3, H, W) images; an addition is one too.
+
+    They follow from shapes, so nothing is computed.
+    """
+    network, image = copy.deepcopy(network).to("meta"), image.to("meta")
     with FlopCounterMode(display=False, custom_mapping={torch.ops.aten.convolution_backward: _backward}) as counter:
         outputs = network(image)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
         sum(each.float().mean() for each in outputs).backward()
-    network.zero_grad(set_to_none=True)
     return counter.get_total_flops()
 
 

@@ -165,7 +165,8 @@ class Trainer:
 
         All of it stays on the device until the flag is read. `statistics` is what batch-norm had before the step.
         """
-        gradients = [each.grad for each in self.network.parameters() if each.grad is not None]
+        weights = (each for group in self.optimiser.param_groups for each in group["params"])  # no walk of the modules
+        gradients = [each.grad for each in weights if each.grad is not None]
         self.processes.add_up([*gradients, loss])
         bad = ~torch.isfinite(loss)
         if not self.scaler.is_enabled():  # float16's scaled gradients may overflow: the scaler then skips the step

@@ -35,11 +35,35 @@ def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     Raises:
         ValueError: no such optimiser.
     """
-    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+    kinds = {"adam": _Adam, "adamw": _AdamW}
     if recipe.optimiser not in kinds:
         raise ValueError(f"there is no optimiser {recipe.optimiser!r}; there are {', '.join(kinds)}")
     decay = recipe.weight_decay or 0.0
     return kinds[recipe.optimiser](network.parameters(), lr=recipe.learning_rate, weight_decay=decay, fused=True)
+
+
+class _AsStored:
+    """Gives the fused kernel weights with the channels last as they lie in memory, with those as their last dimension.
+
+    On a CPU it would otherwise copy each, its gradient and its two moments to the other layout and back, at every step:
+    a twentieth to a tenth of a step of the U-Net on ResNet-50 at 2x192x192. It works number by number, so no bit
+    changes.
+    """
+
+    def _init_group(self, group: dict, weights: list, gradients: list, *moments: list) -> bool:
+        has_complex = super()._init_group(group, weights, gradients, *moments)
+        last = [each.device.type == "cpu" and each.dim() == 4 and not each.is_contiguous() for each in weights]
+        for tensors in (weights, gradients, *moments[:2]):
+            tensors[:] = [each.permute(0, 2, 3, 1) if turn else each for each, turn in zip(tensors, last)]
+        return has_complex
+
+
+class _Adam(_AsStored, torch.optim.Adam):
+    pass
+
+
+class _AdamW(_AsStored, torch.optim.AdamW):
+    pass
 
 
 def all_finite(gradients: list[torch.Tensor]) -> torch.Tensor:
