@@ -34,7 +34,7 @@ GOALS = {
     "waits for data less than 3 % of the time",
 }
 WANTED = {"cpu": 1.8, "cuda": 4.0}
-STEPS = 4  # of the comparison of losses, at a quarter of height and width
+STEPS = 3  # of the comparison of losses, at a quarter of height and width
 
 
 def measure(
