@@ -29,6 +29,18 @@ def test_ways_are_measured_in_turn_after_a_warm_up_and_a_turn_is_the_mean_of_its
     assert lines == [Line("a", (1, 1)), Line("b", (3, 3))]
 
 
+def test_the_calls_before_a_turn_are_made_and_not_timed():
+    called, now = [], [0.0]
+
+    def way(number):
+        called.append(number)
+        now[0] += 100 if number % 3 == 2 else 1
+
+    (line,) = in_turn({"a": way}, clock=lambda: now[0], rounds=2, calls=2, lead=1)
+    assert called == [-1, 0, 1, 1, 2, 3, 3, 4, 5]
+    assert line == Line("a", (50.5, 50.5))  # of 2, 3 and of 4, 5: each has one slow call
+
+
 def test_the_text_ends_with_the_ratio_of_medians_after_the_distance_to_the_limit():
     lines = as_text(RESULT).splitlines()
     assert lines[-1] == "ratio: 18.0"  # 45 ms over 2.5 ms

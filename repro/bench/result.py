@@ -105,15 +105,23 @@ _COLUMNS = (
 
 
 def in_turn(
-    ways: Mapping[str, Callable[[int], object]], *, clock: Callable[[], float], rounds: int, calls: int = 1
+    ways: Mapping[str, Callable[[int], object]],
+    *,
+    clock: Callable[[], float],
+    rounds: int,
+    calls: int = 1,
+    lead: int = 0,
 ) -> list[Line]:
     """Return the times of each way in turn, A B A B, of which the first round warms up.
 
     A turn is `calls` calls, each given its number, and its time is their mean: the ways do not share a cache that long.
+    `lead` calls before them are not timed: they find in the caches what another way has left there.
     """
     times: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(rounds + 1):
         for name, way in ways.items():
+            for call in range(-lead, 0):
+                way(number * calls + call)
             began = clock()
             for call in range(calls):
                 way(number * calls + call)
