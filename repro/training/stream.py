@@ -1,5 +1,6 @@
 """The stream of samples and the schedule: each a pure function of the step's number."""
 
+import functools
 import math
 from collections.abc import Iterator, Sequence
 
@@ -8,6 +9,7 @@ import numpy as np
 from repro.papers.spec import Recipe
 
 
+@functools.lru_cache(maxsize=4)  # each batch of an epoch asks for it
 def permutation(seed: int, epoch: int, n: int) -> np.ndarray:
     """Return the (n,) order of an epoch: the indices sorted by a hash of (seed, epoch, index).
 
@@ -19,7 +21,9 @@ def permutation(seed: int, epoch: int, n: int) -> np.ndarray:
         key = (key + np.uint64(seed) * np.uint64(0xD1342543DE82EF95) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
         key = (key ^ (key >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         key = (key ^ (key >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.argsort(key ^ (key >> np.uint64(31)), kind="stable")
+    order = np.argsort(key ^ (key >> np.uint64(31)), kind="stable")
+    order.flags.writeable = False
+    return order
 
 
 def seed_of(seed: int, step: int) -> int:
