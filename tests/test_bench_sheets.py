@@ -61,6 +61,13 @@ def test_a_command_is_timed_to_its_first_table_and_to_its_end(tmp_path):
     assert code == 3 and seconds > 1 and first < seconds
 
 
+def test_what_a_command_said_last_is_printed_where_it_failed(tmp_path, capfd):
+    assert timed([sys.executable, "-c", "print('one failed'); raise SystemExit(3)"], tmp_path)[0] == 3
+    assert capfd.readouterr().err == "one failed\n"
+    assert timed([sys.executable, "-c", "print('all passed')"], tmp_path)[0] == 0
+    assert capfd.readouterr().err == ""
+
+
 def test_a_command_over_its_limit_or_failed_is_said():
     rows = (("a", "1.00", "2.00", "0"), ("b", "3.00", "2.00", "0"), ("c", "1.00", "2.00", "1"))
     assert _sheet("tests", "minutes", rows, "goal").found == "over its limit: b; failed: c"

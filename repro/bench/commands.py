@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DEMO = ("./run_all.sh", "demo")
 TESTS = ("./run_all.sh", "test")
 QUICK = (*TESTS, "-m", "not slow")
+LAST = 40  # lines of what a failed command said
 HEADERS = ("command", "minutes", "limit", "exit code")
 
 
@@ -48,15 +50,22 @@ def measure_tests(commands: Sequence[Sequence[str]] = (QUICK, TESTS)) -> Sheet:
 
 
 def timed(command: Sequence[str], folder: Path, watched: Path | None = None) -> tuple[int, float, float | None]:
-    """Return (exit code, seconds, seconds until a CSV is in the folder `watched`, None where none came)."""
+    """Return (exit code, seconds, seconds until a CSV is in the folder `watched`, None where none came).
+
+    What a command said last is printed where it failed.
+    """
     began, first = time.perf_counter(), None
     venv = {"REPRO_VENV": os.environ.get("REPRO_VENV") or str(ROOT / ".venv")}
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, env={**os.environ, **venv})
-    while process.poll() is None:
-        if first is None and watched and any(watched.glob("*.csv")):
-            first = time.perf_counter() - began
-        time.sleep(0.2)
-    seconds = time.perf_counter() - began
+    with tempfile.TemporaryFile("w+", errors="replace") as said:
+        process = subprocess.Popen(command, cwd=folder, stdout=said, env={**os.environ, **venv})
+        while process.poll() is None:
+            if first is None and watched and any(watched.glob("*.csv")):
+                first = time.perf_counter() - began
+            time.sleep(0.2)
+        seconds = time.perf_counter() - began
+        if process.returncode:
+            said.seek(0)
+            print(*said.readlines()[-LAST:], sep="", file=sys.stderr)
     if first is None and watched and any(watched.glob("*.csv")):
         first = seconds
     return process.returncode, seconds, first
