@@ -65,7 +65,7 @@ def timed(command: Sequence[str], folder: Path, watched: Path | None = None) -> 
         seconds = time.perf_counter() - began
         if process.returncode:
             said.seek(0)
-            print(*said.readlines()[-LAST:], sep="", file=sys.stderr)
+            print(*said.readlines()[-LAST:], sep="", end="", file=sys.stderr)
     if first is None and watched and any(watched.glob("*.csv")):
         first = seconds
     return process.returncode, seconds, first
