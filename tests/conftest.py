@@ -10,8 +10,13 @@ OF_PROCESSES = {
 
 
 def pytest_collection_modifyitems(items):
-    """Keep the tests of a file together where several processes share them: what a fixture trains is trained once."""
+    """Keep the tests of a file together where several processes share them: what a fixture trains is trained once.
+
+    Those that a crew of processes answers are slow: it takes eight seconds to come together.
+    """
     for item in items:
+        if "crew" in item.fixturenames:
+            item.add_marker(pytest.mark.slow)
         name = item.path.stem
         item.add_marker(pytest.mark.xdist_group("processes" if name in OF_PROCESSES else name))
 
