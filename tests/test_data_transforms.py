@@ -93,6 +93,15 @@ def test_a_change_of_colour_leaves_the_label_alone(key):
         np.testing.assert_array_equal(label, COLUMNS)
 
 
+def assert_alike(ours, library, image, label, *, samples):
+    for index in range(samples):
+        library.set_random_seed(sample_seed(1, 2, index))
+        expected = library(image=image, mask=label)
+        found = ours(image, label, seed=1, epoch=2, index=index)
+        np.testing.assert_array_equal(found[0], expected["image"])
+        np.testing.assert_array_equal(found[1], expected["mask"])
+
+
 @pytest.mark.parametrize("kind", ["noise", "smooth", "grey", "dark"])
 def test_our_jitter_and_flip_are_the_librarys_to_the_bit_with_the_same_draws(kind):
     rng = np.random.default_rng(len(kind))
@@ -114,12 +123,7 @@ def test_our_jitter_and_flip_are_the_librarys_to_the_bit_with_the_same_draws(kin
         ]
     )
     ours = Augmentation(crop=(70, 41), augmentations=["horizontal_flip", "brightness", "colour"])
-    for index in range(60):
-        library.set_random_seed(sample_seed(1, 2, index))
-        expected = library(image=image, mask=label)
-        found = ours(image, label, seed=1, epoch=2, index=index)
-        np.testing.assert_array_equal(found[0], expected["image"])
-        np.testing.assert_array_equal(found[1], expected["mask"])
+    assert_alike(ours, library, image, label, samples=60)
 
 
 @pytest.mark.parametrize("crop", [None, (41, 41), (50, 41), (70, 90)])
@@ -134,12 +138,7 @@ def test_a_row_of_augmentations_is_what_the_librarys_own_composition_makes_of_it
         cut = A.RandomCrop(*crop, pad_if_needed=True, pad_position="random", fill=FILL, fill_mask=VOID, p=1)
         library = A.Compose([cut, *library])
     ours = Augmentation(crop=crop, augmentations=keys)
-    for index in range(12):
-        library.set_random_seed(sample_seed(1, 2, index))
-        expected = library(image=image, mask=label)
-        found = ours(image, label, seed=1, epoch=2, index=index)
-        np.testing.assert_array_equal(found[0], expected["image"])
-        np.testing.assert_array_equal(found[1], expected["mask"])
+    assert_alike(ours, library, image, label, samples=12)
 
 
 @pytest.mark.parametrize("crop", [None, (20, 20), (10, 20)])

@@ -61,7 +61,7 @@ def measure(*, device: torch.device | None = None, size: tuple[int, int] = SIZE,
 
 
 def _in_turn(recipe: Recipe, device: torch.device, rounds: int, stretch: int) -> tuple[Line, Line]:
-    """The times of both loops, a step of each turn's mean: `stretch` steps of ours, then as many of the bare one's."""
+    """The mean step of each turn, of both loops: `stretch` steps of ours, then as many of the bare one's."""
     clock, times, began = synchronised(device), {"ours": [], "bare": []}, []
     warm = -(-WARM // stretch)  # stretches
     steps = warm * stretch + rounds * INTERVAL + stretch
