@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -121,6 +122,18 @@ def commit(root: Path) -> tuple[str, bool | None]:
     except (OSError, subprocess.CalledProcessError):
         return "unknown", None
     return head.stdout.strip(), not changed.stdout.strip()
+
+
+@contextlib.contextmanager
+def threads(number: int, device: torch.device) -> Iterator[None]:
+    """Let what is computed on a CPU take so many threads meanwhile; leave a GPU's process alone."""
+    before = torch.get_num_threads()
+    if device.type == "cpu":
+        torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def keep_freed_memory(device: torch.device) -> None:

@@ -45,22 +45,17 @@ def measure(*, size: tuple[int, int] = SIZE, crop: tuple[int, int] = CROP, round
     Both give an augmented pair of `crop` pixels out of an image of `size`. What is measured is this thread's processor
     time, so that other processes on the machine change little. The scenes are written to a temporary folder.
     """
-    machine.keep_freed_memory(torch.device("cpu"))  # as a run does; the plain path has it too
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with _streets(size) as streets:
-            ours, plain, parts = _ours(streets, crop), _plain(streets, crop), _parts(streets, crop)
-            for index in range(IMAGES):
-                ours(index)  # each prepared file is hashed when it is first read
-            ways = {"ours": ours, "plain": plain} | parts
-            lines = in_turn(ways, clock=time.thread_time, rounds=rounds, calls=IMAGES, lead=1)
-            copy = _fastest_copy(crop)
-    finally:
-        torch.set_num_threads(threads)
+    cpu = torch.device("cpu")
+    machine.keep_freed_memory(cpu)  # as a run does; the plain path has it too
+    with machine.threads(1, cpu), _streets(size) as streets:
+        ours, plain, parts = _ours(streets, crop), _plain(streets, crop), _parts(streets, crop)
+        for index in range(IMAGES):
+            ours(index)  # each prepared file is hashed when it is first read
+        ways = {"ours": ours, "plain": plain} | parts
+        lines = in_turn(ways, clock=time.thread_time, rounds=rounds, calls=IMAGES, lead=1)
+        copy = _fastest_copy(crop)
     limit = copy, "reading the crop once and writing it once at the measured memory rate"
-    described = machine.describe(torch.device("cpu"))
-    return Result("data", "sample", tuple(lines), GOAL, limit, described, wanted=15)
+    return Result("data", "sample", tuple(lines), GOAL, limit, machine.describe(cpu), wanted=15)
 
 
 @contextmanager

@@ -21,10 +21,7 @@ def measure(
     Beside it: the prediction out of (C, H, W) logits, and all that the suite counts of an image, its boundaries too.
     """
     device = device or machine.pick_device("auto")
-    threads = torch.get_num_threads()
-    if device.type == "cpu":
-        torch.set_num_threads(1)
-    try:
+    with machine.threads(1, device):
         prediction, label, logits = _image(size, classes, device)
         jaccard = MulticlassJaccardIndex(classes, ignore_index=IGNORED).to(device)
         bare = MulticlassConfusionMatrix(classes, ignore_index=IGNORED, validate_args=False).to(device)
@@ -37,8 +34,6 @@ def measure(
         }
         lines = in_turn(ways, clock=synchronised(device), rounds=rounds)
         least = 2 * 8 * label.numel() / copy_rate(device)
-    finally:
-        torch.set_num_threads(threads)
     counts = f"counts a second: {1 / lines[0].median:.0f}, torchmetrics {1 / lines[1].median:.1f}"
     return Result(
         row="evaluate", of=f"{size[0]}x{size[1]}", unit="image", lines=tuple(lines), goal=GOAL,

@@ -27,10 +27,7 @@ def measure(
     device = device or machine.pick_device("auto")
     chosen = backend_for(device.type, (kernel, kernel))
     others = [name for name in ("fft", "triton") if name != chosen and (name != "triton" or device.type == "cuda")]
-    threads = torch.get_num_threads()
-    if device.type == "cpu":
-        torch.set_num_threads(1)
-    try:
+    with machine.threads(1, device):
         generator = torch.Generator().manual_seed(0)
         image = torch.randn(shape, generator=generator).to(device).requires_grad_()
         weight = torch.randn(shape[1], 1, kernel, kernel, generator=generator).to(device).requires_grad_()
@@ -45,8 +42,6 @@ def measure(
         moved = moved_bytes(shape, kernel)
         direct, transformed = direct_operations(shape, kernel), transform_operations(shape, kernel)
         bandwidth, rate = copy_rate(device), matrix_rate(device, "float32")
-    finally:
-        torch.set_num_threads(threads)
     least = max(moved / bandwidth, min(direct, transformed) / rate)
     why = (
         f"the larger of {moved / 1e6:.0f} MB at the measured {bandwidth / 1e9:.1f} GB/s and "

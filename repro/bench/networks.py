@@ -34,10 +34,7 @@ def measure(*, device: torch.device | None = None, rounds: int = 5, only: str = 
     """
     device = device or machine.pick_device("auto")
     chosen = [each for each in systems() if only in ("", each.run.network) and each.run.network not in FLOORS]
-    threads = torch.get_num_threads()
-    if device.type == "cpu":
-        torch.set_num_threads(1)
-    try:
+    with machine.threads(1, device):
         sizes = [_within(each.size, largest) for each in chosen]
         networks = [_network(each, device) for each in chosen]
         ways = {
@@ -52,8 +49,6 @@ def measure(*, device: torch.device | None = None, rounds: int = 5, only: str = 
             seconds = " ".join(f"{each:.5f}" for each in line.times)
             key = key_of(system.run.network, system.run.options, size)
             rows.append((system.name, *key, kind, *cost, f"{line.median:.5f}", seconds, clock))
-    finally:
-        torch.set_num_threads(threads)
     return Sheet(
         row="networks", about=f"one image through each network in evaluation, {clock}, {rounds} turns",
         headers=HEADERS, rows=tuple(rows), goal=GOAL, machine=machine.describe(device),

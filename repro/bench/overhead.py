@@ -39,18 +39,13 @@ def measure(*, device: torch.device | None = None, size: tuple[int, int] = SIZE,
         precision=machine.quick_precision(device),
     )  # fmt: skip
     machine.keep_freed_memory(device)  # as a run does
-    threads = torch.get_num_threads()
-    if device.type == "cpu":
-        torch.set_num_threads(1)
-    try:
+    with machine.threads(1, device):
         # On a processor the loops take single steps in turn, which its changes of speed meet alike; a card's clock
         # waits until it is idle, which whole turns alone leave to the loops themselves.
         lines = _in_turn(recipe, device, rounds, stretch=INTERVAL if device.type == "cuda" else 1)
         rate = matrix_rate(device, recipe.precision)
         image = torch.zeros(BATCH, 3, *size, device=device)
         operations = training_operations(_network(device), image)
-    finally:
-        torch.set_num_threads(threads)
     extra = 100 * (lines[0].median / lines[1].median - 1)
     return Result(
         row="overhead", of=f"U-Net of width {OPTIONS['width']}, {BATCH}x{size[0]}x{size[1]}", unit="step",

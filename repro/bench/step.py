@@ -47,15 +47,10 @@ def measure(
     the wall's. All paths start from the same weights and see the same batch.
     """
     device = device or machine.pick_device("auto")
-    threads = torch.get_num_threads()
-    if device.type == "cpu":
-        torch.set_num_threads(1)
-    try:
+    with machine.threads(1, device):
         rate = matrix_rate(device, machine.quick_precision(device))
         shapes = shapes or (GPU_SHAPES if device.type == "cuda" else CPU_SHAPES)
         return [_of(name, shape, device, rate, rounds, steps, encoder) for name in networks for shape in shapes]
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _of(

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from repro import machine
 from repro.command import DONE, Stop
 from repro.data.own import describe
 from repro.jobs import cluster
@@ -82,12 +83,8 @@ def results(runs: Path) -> dict[str, tuple[dict, bytes, bytes]]:
 
 def one_after_another(jobs: Sequence[Job], how: Setting) -> list[Outcome]:
     """Return how each job ended, done in this process on one thread, as a Ray task has it."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with machine.threads(1, how.device):
         return [attempt(job, how, Events()) for job in jobs]
-    finally:
-        torch.set_num_threads(threads)
 
 
 def main(folder: str, address: str, runs: str, epochs: str) -> int:

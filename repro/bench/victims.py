@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from repro import evaluation, files
+from repro import evaluation, files, machine
 from repro.bench import tiny_runs
 from repro.command import DONE, Stop
 from repro.jobs.one import attempt
@@ -260,18 +260,17 @@ def staged(folder: Path) -> Iterator[Stage]:
 
     The run is done in this process, too: what is imported and read here need not be in the hundreds that are forked.
     """
-    before, threads = os.environ.get("REPRO_COMMIT"), torch.get_num_threads()
+    before = os.environ.get("REPRO_COMMIT")
     os.environ["REPRO_COMMIT"] = "unknown"  # no git process for each of them
-    torch.set_num_threads(1)
     try:
-        stage = Stage(folder, tiny_runs.draw(folder / "data"))
-        assert attempt(JOB, tiny_runs.setting(folder / "warm", stage.data), Events()).code == DONE
-        began = time.monotonic()
-        assert finish(stage, "whole"), said(stage, "whole")
-        whole = {"bits": stage.bits("whole"), "samples": stage.samples("whole")}
-        yield replace(stage, whole=whole, seconds=time.monotonic() - began)
+        with machine.threads(1, torch.device("cpu")):
+            stage = Stage(folder, tiny_runs.draw(folder / "data"))
+            assert attempt(JOB, tiny_runs.setting(folder / "warm", stage.data), Events()).code == DONE
+            began = time.monotonic()
+            assert finish(stage, "whole"), said(stage, "whole")
+            whole = {"bits": stage.bits("whole"), "samples": stage.samples("whole")}
+            yield replace(stage, whole=whole, seconds=time.monotonic() - began)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        torch.set_num_threads(threads)
         os.environ.pop("REPRO_COMMIT")
         os.environ |= {"REPRO_COMMIT": before} if before is not None else {}

@@ -2,8 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psutil
@@ -139,6 +138,7 @@ def estimate(due: Sequence[Job], setting: Setting, *, first_only: bool = False, 
     Raises:
         repro.training.Failed: a step does not fit into memory; says at which batch and crop, and what to do.
     """
+    share = max(torch.get_num_threads() // at_once, 1)  # more would wait for each other
     few = FEW if setting.device.type == "cpu" else None
     on_card = setting.device.type == "cuda"
     free = torch.cuda.mem_get_info(setting.device)[0] if on_card else psutil.virtual_memory().available
@@ -152,7 +152,7 @@ def estimate(due: Sequence[Job], setting: Setting, *, first_only: bool = False, 
         recipe = job.run.recipe
         key = (job.run.network, str(job.run.options), recipe.size, recipe.crop, recipe.batch, recipe.precision)
         if key not in speeds and not (first_only and speeds):
-            with _threads_of_one(at_once, setting.device), explained(recipe, setting.device):
+            with machine.threads(share, setting.device), explained(recipe, setting.device):
                 speeds[key] = measure(job.run, len(lists.train_set.class_names), setting, images=few)
         speed = speeds.get(key) or next(iter(speeds.values()))
         steps = recipe.epochs * steps_per_epoch(len(lists.train), recipe.batch)
@@ -167,18 +167,6 @@ def estimate(due: Sequence[Job], setting: Setting, *, first_only: bool = False, 
     precisions = sorted({job.run.recipe.precision for job in due if job.run.trained})
     emulated = next((each for each in precisions if machine.emulates(each, setting.device)), "")
     return Estimate(seconds, disk, need, free, len(speeds), setting.device.type, checkpoint, emulated)
-
-
-@contextmanager
-def _threads_of_one(at_once: int, device: torch.device) -> Iterator[None]:
-    """On a CPU compute with the threads that one of so many runs has: more would wait for each other."""
-    threads = torch.get_num_threads()
-    if device.type == "cpu":
-        torch.set_num_threads(max(threads // at_once, 1))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def longest_first(jobs: Sequence[Job], seconds: dict[str, float]) -> list[Job]:
