@@ -44,7 +44,7 @@ def draw(lines: list[dict[str, str]]):
 
 def _name(line: dict[str, str]) -> str:
     way = "" if line["way"] == "ours" or line["way"].startswith("ours, ") else f": {line['way']}"
-    return f"{line['row']} {line['of']}{way}"
+    return f"{line['row']} {line['of']}".strip() + way
 
 
 def _machine(line: dict[str, str]) -> str:
