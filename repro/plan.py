@@ -6,7 +6,7 @@ import fnmatch
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -144,16 +144,16 @@ def exhibit(name: str) -> Table | FactTable:
     return named("table or figure", name, exhibits())
 
 
-def named(kind: str, name: str, among: dict):
-    """Return `among[name]`; ValueError with the nearest names if it is not there."""
+def named(kind: str, name: str, among: dict, also: Iterable[str] = ()):
+    """Return `among[name]`; ValueError with the nearest names, of `also` too, if it is not there."""
     if name in among:
         return among[name]
-    near = difflib.get_close_matches(name, among, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(name, [*among, *also], n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(among)}"
     raise ValueError(f"there is no {kind} {name!r}; {hint}")
 
 
-def suite(name: str) -> Suite:
+def suite(name: str, also: Iterable[str] = ()) -> Suite:
     """Return a suite by name, reduced where the name says so: "camvid-e4-n96" is camvid at 4 epochs and 96 images.
 
     "camvid-m2" is camvid in micro-batches of 2, which batch-norm sees; "camvid-float32" is camvid in that precision.
@@ -161,7 +161,7 @@ def suite(name: str) -> Suite:
     match = _REDUCED.fullmatch(name)
     base, *sizes, precision = match.groups() if match else (name, None)
     sizes = (int(size) if size else None for size in sizes)
-    return reduced(named("suite", base, SUITES), *sizes, precision=precision)
+    return reduced(named("suite", base, SUITES, also), *sizes, precision=precision)
 
 
 def reduced(

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from repro import plan
+from repro.__main__ import VERBS
 from repro.command import DONE, STOPPED, Parser, Stop, time_span
 from repro.command import run as run_command
 from repro.compare import SEEDS
@@ -29,6 +30,8 @@ EXAMPLES = (
 )
 EXIT_CODES = """exit codes: 0 done; 1 a run failed; 2 bad input, nothing written; 3 another
 process is at a run; 75 stopped by a time limit or a signal, the same call goes on where it was"""
+
+WORDS = ("test", "all", "reproduction", *(verb for verb in VERBS if verb != "run"))  # that may stand for a suite
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -212,7 +215,7 @@ def _suites(options: argparse.Namespace) -> list[Suite]:
         found = [suite for suite in SUITES.values() if not missing_data(suite, options.data)]
         found = [suite for suite in found if _matches(suite, options)] or found[:1]
     else:
-        found = [plan.suite(options.suite)]
+        found = [plan.suite(options.suite, also=WORDS)]
         for sentence in missing_data(found[0], options.data)[:1]:
             if not options.dry_run:
                 raise ValueError(sentence)

@@ -47,5 +47,6 @@ def test_an_svg_is_drawn_to_a_hundredth_of_a_point_and_keeps_every_digit_of_its_
         drawn = as_svg(figure).decode()
     assert "a gain of 2.4753 points &lt; 3.1415" in drawn
     paths = re.findall(r' d="([^"]*)"', drawn)
+    assert "M0 0L0 3.5" in paths  # of a tick
     assert len(paths) > 10 and not re.search(r"\.\d{3}", " ".join(paths))
     assert max(len(line) - len(line.lstrip(" ")) for line in drawn.splitlines()) == 0

@@ -49,6 +49,8 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture) -> str:
     [
         (["camvit"], "there is no suite 'camvit'; did you mean camvid"),
         (["papers"], "there is no suite 'papers'"),
+        (["chek"], "there is no suite 'chek'; did you mean check"),
+        (["tests"], "there is no suite 'tests'; did you mean test"),
         (["reproduction", "--only", "paper1_*"], "reproduction says itself which cells it does"),
         (["reproduction"], "chasedb1: no folder called CHASEDB1"),
         (["camvid-e0"], "there is no suite 'camvid-e0'"),

@@ -25,6 +25,8 @@ MOST_SHADES = 20_000  # colours: a photograph has more
 _TAG = re.compile(rb"<[^<>]*>")
 _FINER = re.compile(rb"(\.\d\d)\d+")  # of a coordinate
 _INDENT = re.compile(rb"^ +", re.MULTILINE)
+_PATH = re.compile(rb'(?<= d=")[^"]+')
+_AROUND = re.compile(rb"\s*([A-Za-z])\s*")  # the letters of a path need no blanks
 _STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -87,6 +89,7 @@ def as_svg(figure: Canvas) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "repro"})
     drawn = _INDENT.sub(b"", _TAG.sub(lambda tag: _FINER.sub(rb"\1", tag[0]), buffer.getvalue()))
+    drawn = _PATH.sub(lambda path: _AROUND.sub(rb"\1", path[0]).rstrip(), drawn)
     # Letters are text, a quarter of the bytes of their outlines; Verdana is as wide as DejaVu Sans.
     return drawn.replace(b"'DejaVu Sans'", b"'DejaVu Sans', Verdana, sans-serif")
 
