@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from repro import plan, records
-from repro.check import record_faults
 from repro.compare import SEEDS, home_of
 from repro.data import DATASETS, dataset_class
 from repro.data.archive import Limits, unpack
 from repro.data.base import Part
+from repro.faults import contradictions, record_faults
 from repro.files import write_atomically
 from repro.records import FILES, Record
 
@@ -111,6 +111,7 @@ def judge(path: Path) -> Verdict:
         for record in found:
             name = record.path.stem
             faults += [f"{name}: {fault.replace(str(opened), 'bundle')}" for fault in content_faults(record)]
+        faults += [] if faults else [fault.replace(str(opened), "bundle") for fault in contradictions(found)]
         return Verdict(len(found), tuple(faults))
 
 

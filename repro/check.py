@@ -1,19 +1,18 @@
 """Check what is committed: views follow from records, scores from evidence, and the demo agrees with its lock."""
 
 import io
-import math
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from repro import claims, external, pages, plan, records, views
+from repro import claims, external, pages, records, views
 from repro.command import Parser, run
 from repro.compare import find_suite, folder_of, home_of, shown_as, suite_called
 from repro.demo import demo_differences
-from repro.metrics import Evidence
+from repro.faults import UNREADABLE, contradictions, record_faults, sentence, wrong_report, wrong_scores
 from repro.papers.spec import Suite
 from repro.records import Folder, Record
 from repro.words import many
@@ -24,7 +23,6 @@ EXAMPLES = (
     "repro check --fresh                     what continuous integration runs after the demo",
     "repro check --claims --suite camvid     the papers' claims: holds, does not hold, undecided",
 )
-UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OSError)  # what damaged files lead to
 
 
 @dataclass
@@ -160,8 +158,8 @@ def check_external(folder: Folder, report: Report) -> None:
     for each in external.find_external(folder):
         try:
             evidence = each.evidence()
-            faults = [*_wrong_scores(each, evidence)]
-            faults += _wrong_report(each.data["list"], evidence)
+            faults = [*wrong_scores(each, evidence)]
+            faults += wrong_report(each.data["list"], evidence)
             if each.data["name"] != each.id:
                 faults.append(f"its file is called {each.id}, it says {each.data['name']}")
         except UNREADABLE as error:
@@ -171,78 +169,13 @@ def check_external(folder: Folder, report: Report) -> None:
 
 
 def check_records(found: Iterable[Record], report: Report) -> None:
-    """Check that each record's id, scores and lists are what its identity, evidence and images make them."""
+    """Check that each record follows from its identity, evidence and images, and that no two contradict each other."""
+    sound = []
     for record in found:
-        report.failures += [f"{record.path}: {fault}" for fault in record_faults(record)]
-
-
-def record_faults(record: Record) -> list[str]:
-    """Return what is wrong with a record, a sentence each."""
-    try:
-        return list(_faults(record))
-    except UNREADABLE as error:
-        return [f"cannot be read: {sentence(error)}"]
-
-
-def sentence(error: Exception) -> str:
-    """Return an error in one line; a missing key says that it is missing."""
-    return f"{error} is missing" if isinstance(error, KeyError) else " ".join(str(error).split())
-
-
-def _faults(record: Record) -> Iterator[str]:
-    data, evidence = record.data, record.evidence()
-    named = plan.from_identity(data["run"]).id
-    if named != record.id or data["id"] != record.id:
-        yield f"its identity has the id {named}, its name says {record.id}"
-    if data["provenance"]["kind"] != record.kind:
-        yield f"its provenance says {data['provenance']['kind']}, its name says {record.kind}"
-    yield from _wrong_scores(record, evidence)
-    yield from _wrong_lists(data["lists"], evidence)
-    record.curve()
-
-
-def _wrong_scores(record: Record, evidence: dict[str, Evidence]) -> Iterator[str]:
-    """Where the scores of a record are not those of its evidence."""
-    follows = records.scores_of(evidence, record.data["classes"])
-    for name in sorted({*follows, *record.data["scores"]}):
-        given, recorded = follows.get(name, {}), record.data["scores"].get(name, {})
-        for metric in sorted({*given, *recorded}):
-            if metric not in given or metric not in recorded or not _same(given[metric], recorded[metric]):
-                yield f"{metric} of {name} is {recorded.get(metric)}, its evidence gives {given.get(metric)}"
-
-
-def _wrong_lists(lists: dict, evidence: dict[str, Evidence]) -> Iterator[str]:
-    """What selection and report lists share, and where the report list is not that of the evidence."""
-    selection, report = lists["selection"], lists["report"]
-    images = set(selection["images"]) & set(_any(evidence).images.tolist())
-    if images:
-        yield f"selection and report share {len(images)} images, {sorted(images)[0]} for one"
-    units = set(selection["units"]) & set(report["units"])
-    if selection["data"] == report["data"] and units:
-        yield f"selection and report share {', '.join(sorted(units)[:3])}"
-    yield from _wrong_report(report, evidence)
-
-
-def _wrong_report(report: dict, evidence: dict[str, Evidence]) -> Iterator[str]:
-    """Where a report list is not that of the evidence, which names its images."""
-    images, units = _any(evidence).images.tolist(), _any(evidence).units.tolist()
-    if len(images) != report["n"]:
-        yield f"its report list has {report['n']} images, its evidence counts {len(images)}"
-    if len(set(images)) != len(images):
-        yield "an image stands in its evidence twice"
-    if set(units) != set(report["units"]):
-        yield "the units of its evidence are not those of its report list"
-
-
-def _any(evidence: dict[str, Evidence]) -> Evidence:
-    """One evaluation of several: images and units are the same for each."""
-    return next(iter(evidence.values()))
-
-
-def _same(one: float | None, other: float | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return math.isclose(one, other, rel_tol=1e-12, abs_tol=1e-12)
+        faults = record_faults(record)
+        report.failures += [f"{record.path}: {fault}" for fault in faults]
+        sound += [] if faults else [record]
+    report.failures += contradictions(sound)
 
 
 def check_demo(suite: Suite, report: Report, *, fresh: bool, root: Path = records.ROOT) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from repro import bundle, records
-from repro.check import record_faults
 from repro.command import DONE, FAILED, Parser, run
 from repro.data.archive import unpack
+from repro.faults import record_faults
 from repro.plan import suite as suite_named
 from repro.records import FILES, Record
 from repro.words import many

@@ -112,7 +112,8 @@ def _split_at(floor: float, trained: list[Finding], exhibit: Table) -> str:
     said += f"above the position prior ({number(floor, column, digits_of(exhibit, column))}): "
     above = [each.row.name for each in trained if each.mean > floor]
     below = [each.row.name for each in trained if each.row.name not in above]
-    return said + (", ".join(above) or "no network") + (f"; not yet: {', '.join(below)}" if above and below else "")
+    names, others = ("; ".join(each) for each in (above, below))
+    return said + (names or "no network") + (f". Not yet: {others}" if above and below else "")
 
 
 def _verdicts(suite: Suite, root: Path) -> str:

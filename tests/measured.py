@@ -11,6 +11,7 @@ from repro import plan, records
 from repro.metrics import Evidence
 from repro.plan import Run
 from repro.records import Folder, Record
+from repro.training.stream import learning_rate
 
 KIND = "cpu-torch2.15"
 CLASSES = ("road", "pole")
@@ -59,27 +60,37 @@ def point(step: int, epoch: int, train: float, selection: float | None = None) -
     return found if selection is None else found | {"selection_loss": selection, "selection_score": 0.5}
 
 
-def contents(run: Run, counted: dict[str, Evidence], *, kind: str = KIND, steps: int = 0) -> dict:
-    """Return the JSON object of a record."""
+def rated(curve: Sequence[dict], run: Run) -> list[dict]:
+    """Return a curve with the learning rates of the run's recipe, as if its last step were the training's."""
+    total = curve[-1]["step"] if curve else 0
+    return [point | {"learning_rate": learning_rate(point["step"] - 1, total, run.recipe)} for point in curve]
+
+
+def contents(run: Run, counted: dict[str, Evidence], *, kind: str = KIND, curve: Sequence[dict] = ()) -> dict:
+    """Return the JSON object of a record, its training list as long as the curve's steps ask for."""
+    steps = curve[-1]["step"] if curve else 0
+    n = run.recipe.batch * steps // run.recipe.epochs if curve and run.trained else 3
+    losses = {point["selection_loss"]: point["epoch"] for point in curve if "selection_loss" in point}
     first = next(iter(counted.values()))
     report = {"units": sorted(set(first.units.tolist()))}
     selection = {"images": ["f" * 16], "units": ["aachen"]}
     lists = {
-        "train": {"data": run.train.data, "list": "train", "n": 3, "sha256": "0" * 16, "units": ["bonn"]},
-        "selection": {"data": run.train.data, "list": "selection", "n": 1, "sha256": "1" * 16} | selection,
-        "report": {"data": run.test.data, "list": "report", "n": len(first.images), "sha256": "2" * 16} | report,
+        "train": {"data": run.train.data, "list": run.train.list, "n": n, "sha256": "0" * 16, "units": ["bonn"]},
+        "selection": {"data": run.train.data, "list": run.train.selection, "n": 1, "sha256": "1" * 16} | selection,
+        "report": {"data": run.test.data, "list": run.test.list, "n": len(first.images), "sha256": "2" * 16} | report,
     }
     machine = {
         "device": "cpu", "cpu": "An invented processor", "memory_gib": 8, "system": "Linux", "python": "3.11.9",
         "cuda": None, "libraries": {"torch": "2.15.0", "torchvision": "0.29.2"},
     }  # fmt: skip
+    training = {"steps": steps, "ended": "all epochs", "selected_epoch": losses[min(losses)] if losses else 0}
     return {
         "id": run.id,
         "run": run.identity(),
         "classes": list(CLASSES),
         "scores": records.scores_of(counted, CLASSES),
         "lists": lists,
-        "training": {"steps": steps, "ended": "epochs"} if run.trained else None,
+        "training": training if run.trained else None,
         "network": {"parameters": 1000, "size": [64, 128], "flops": 2000},
         "structure": None,
         "provenance": {"commit": "unknown", "clean": True, "machines": [machine], "kind": kind, "seconds": 1.5},
@@ -114,8 +125,8 @@ def write_run(
     folder = runs / run.id
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "evidence.npz").write_bytes(records.evidence_bytes(counted))
-    (folder / "curve.csv").write_bytes(records.curve_bytes(curve))
-    data = contents(run, counted, kind=kind, steps=curve[-1]["step"] if curve else 0)
+    (folder / "curve.csv").write_bytes(records.curve_bytes(rated(curve, run)))
+    data = contents(run, counted, kind=kind, curve=curve)
     (folder / "record.json").write_bytes(records.record_bytes(data))
     return folder
 

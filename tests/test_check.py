@@ -1,5 +1,6 @@
 """The check: what does not follow makes it fail, and a clean tree passes."""
 
+import dataclasses
 import io
 import json
 import os
@@ -12,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.image import imsave
-from measured import ROOT, matrix, point, publish, run_of, snapshot
+from measured import KIND, ROOT, matrix, point, publish, run_of, snapshot, with_seed
 
 from repro import check, compare, plan, records, views
 from repro.demo import TOLERANCES, table_differences
+from repro.faults import record_faults
 from repro.records import Record
 
 DEMO = plan.suite("demo")
@@ -69,7 +71,7 @@ def edit(root: Path, change: Callable[[dict], object]) -> list[str]:
     data = json.loads(record.path.read_text())
     change(data)
     record.path.write_bytes(records.record_bytes(data))
-    return check.record_faults(Record(record.path))
+    return record_faults(Record(record.path))
 
 
 def test_a_clean_tree_passes_and_nothing_is_written(root: Path):
@@ -196,15 +198,81 @@ def test_a_report_list_of_more_images_or_other_units_than_the_evidence_fails(roo
 
 
 def test_an_identity_that_is_not_the_names_fails(root: Path):
-    (fault,) = edit(root, lambda data: data["run"]["recipe"].update(learning_rate=0.123))
+    (fault,) = edit(root, lambda data: data["run"]["recipe"].update(weight_decay=0.123))
     assert fault.startswith("its identity has the id ") and record_in(root).id in fault
+
+
+# DRIVE in 4 epochs at batch 15, 20 steps: 5 an epoch, of 75 images.
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda data: data["training"].update(steps=10), "it says 10 steps, its curve ends at 20"),
+        (lambda data: data["lists"]["train"].update(n=76), "it says 20 steps, 4 epochs of its list are 24"),
+        (lambda data: data["training"].update(ended="stopped early"), "stopped early after 20 of 20 steps"),
+        (lambda data: data["training"].update(selected_epoch=1), "it selected epoch 1, its curve's lowest selection"),
+        (lambda data: data.update(training=None), "it has no training, and its recipe 4 epochs"),
+        (lambda data: data["lists"]["train"].update(data="chasedb1"), "its train list is train of chasedb1"),
+        (lambda data: data["lists"]["report"].update(list="train"), "its report list is train of drive"),
+    ],
+)
+def test_a_training_that_is_not_its_recipes_fails(root: Path, change: Callable[[dict], object], fault: str):
+    assert any(each.startswith(fault) or fault in each for each in edit(root, change))
+
+
+def test_a_curve_of_another_schedule_fails(root: Path):
+    curve = record_in(root).path.with_suffix(".csv")
+    head, first, last = curve.read_text().splitlines()
+    # the rate of step 10 of 20: 0.001 (1 + cos(9 pi / 20)) / 2 = 0.000578217
+    assert first.split(",")[2] == "0.000578217"
+    curve.write_text("\n".join([head, first.replace("0.000578217", "0.000578317"), last, ""]))
+    (fault,) = record_faults(record_in(root))
+    assert fault == "its curve has a learning rate of 0.000578317 at step 10, not 0.000578217"
+
+
+def test_a_histogram_of_other_predictions_than_the_counts_fails(root: Path):
+    record = record_in(root)
+    counted = record.evidence()
+    (name, one), *_ = counted.items()
+    # 600 hits and 400 errors of a class of two alike: as many of each true class are above one half
+    histogram = np.zeros((1, 2, 1024), np.int64)
+    histogram[0, :, 400], histogram[0, :, 600] = one.confusion[:, 0], one.confusion[:, 1]
+    for moved, faults in ((0, []), (1, [f"the histogram of {name} is of other predictions than its counts"])):
+        histogram[0, 1, [400, 600]] += [moved, -moved]
+        counted[name] = dataclasses.replace(one, histogram=histogram.copy())
+        record.path.with_suffix(".npz").write_bytes(records.evidence_bytes(counted))
+        data = json.loads(record.path.read_text())
+        data["scores"] = records.scores_of(counted, data["classes"])
+        record.path.write_bytes(records.record_bytes(data))
+        assert record_faults(Record(record.path)) == faults
+
+
+def test_one_training_is_not_two_seeds(root: Path):
+    home, report = compare.home_of(DRIVE, root), check.Report()
+    run = run_of(LKM, DRIVE.name)
+    for seed, loss in ((1, 0.8), (2, 0.7)):
+        other = publish(
+            home, root / "runs", with_seed(run, seed), matrix(0.6), curve=[CURVE[0], point(20, 2, 0.5, loss)]
+        )
+    other = f"{with_seed(run, 1).id}@{KIND}"
+    check.check_records(records.every(home.records), report)
+    assert len(report.failures) == 1 and "with the same curve" in report.failures[0] and other in report.failures[0]
+
+
+def test_two_records_say_the_same_of_one_list(root: Path):
+    home, report = compare.home_of(DRIVE, root), check.Report()
+    other = publish(home, root / "runs", run_of("paper2_table3/LKM + ETM", DRIVE.name), matrix(0.6), curve=CURVE)
+    data = json.loads(other.path.read_text())
+    data["lists"]["selection"]["images"] = ["e" * 16]
+    other.path.write_bytes(records.record_bytes(data))
+    check.check_records(records.every(home.records), report)
+    assert ["its images of drive 1111111111111111 are not those of" in each for each in report.failures] == [True]
 
 
 def test_a_record_under_another_runs_name_or_machine_fails(root: Path):
     record = record_in(root)
     for path in record.files:
         shutil.copy(path, path.with_name(f"0123456789ab@nvidia-h200-torch2.11{path.suffix}"))
-    faults = check.record_faults(Record(record.path.with_name("0123456789ab@nvidia-h200-torch2.11.json")))
+    faults = record_faults(Record(record.path.with_name("0123456789ab@nvidia-h200-torch2.11.json")))
     assert faults == [
         f"its identity has the id {record.id}, its name says 0123456789ab",
         "its provenance says cpu-torch2.15, its name says nvidia-h200-torch2.11",
@@ -219,7 +287,7 @@ def test_a_record_of_a_later_version_or_a_damaged_one_fails_in_one_line(root: Pa
     record = record_in(root)
     for content in ("[]", "{", ""):
         record.path.write_text(content)
-        (fault,) = check.record_faults(Record(record.path))
+        (fault,) = record_faults(Record(record.path))
         assert fault.startswith("cannot be read: ") and "\n" not in fault
         assert any("its views cannot be made from its records" in failure for failure in failures(root))
 
@@ -228,10 +296,10 @@ def test_damaged_evidence_and_a_cut_curve_fail(root: Path):
     record = record_in(root)
     curve = record.path.with_suffix(".csv")
     curve.write_bytes(curve.read_bytes()[:-3])
-    assert "not a training curve" in check.record_faults(Record(record.path))[0]
+    assert "not a training curve" in record_faults(Record(record.path))[0]
     evidence = record.path.with_suffix(".npz")
     evidence.write_bytes(evidence.read_bytes()[:-30])
-    assert "not a file of evidence" in check.record_faults(Record(record.path))[0]
+    assert "not a file of evidence" in record_faults(Record(record.path))[0]
 
 
 def test_half_a_record_fails(root: Path):

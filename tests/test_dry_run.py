@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from measured import KIND, contents, evidence, matrix, run_of, snapshot
+from measured import KIND, contents, evidence, matrix, point, run_of, snapshot
 
 from repro import dry_run, plan
 from repro.dry_run import Known
@@ -17,7 +17,7 @@ FLOPS = 2_000_000_000
 
 def finished(run: Run, *, seconds: float, steps: int, n: int, flops: int = FLOPS, kind: str = KIND) -> dict:
     """Return the record of a run that took so long."""
-    data = contents(run, {"last native whole": evidence(matrix(0.5))}, kind=kind, steps=steps)
+    data = contents(run, {"last native whole": evidence(matrix(0.5))}, kind=kind, curve=[point(steps, 1, 0.5)])
     data["lists"]["train"]["n"] = n
     data["network"] = {"parameters": 1000, "size": [352, 480], "flops": flops}
     data["provenance"] |= {"seconds": seconds, "peak_memory_bytes": 3 * 2**30}

@@ -292,6 +292,9 @@ def test_evidence_refuses_counts_that_contradict_each_other():
         Evidence(**fields | {"predicted": np.array([[7, 4]])})
     with pytest.raises(ValueError, match="intersection is not within"):
         Evidence(**fields | {"boundary_intersection": np.array([[8, 1]])})
+    near = {f"boundary_{name}": fields[name] + [[1, 0]] for name in ("predicted", "labelled")}
+    with pytest.raises(ValueError, match="more pixels near a boundary than there are"):
+        Evidence(**fields | near)
     with pytest.raises(ValueError, match=r"units has shape \(2,\), expected \(1,\)"):
         Evidence(**fields | {"units": np.array(["a", "b"])})
     with pytest.raises(ValueError, match="does not count each labelled pixel once"):

@@ -28,7 +28,7 @@ def test_the_committed_page_of_what_was_found_follows_from_the_records():
 def test_without_records_nothing_is_judged_and_what_is_printed_is_still_audited(tmp_path: Path):
     text = found.page(tmp_path)
     assert "## Measured" not in text
-    assert "11 of 11 claims of paper1:" in text and "15 of 15 claims of paper2:" in text
+    assert "11 of 11 claims of paper1:" in text and "18 of 18 claims of paper2:" in text
     assert "- Table 2, PH2: **inconsistent**. PH2 is said to have 220 images" in text
 
 
@@ -139,4 +139,4 @@ def test_a_reduced_suites_networks_are_set_beside_the_position_prior_with_their_
         publish(home_of(suite, tmp_path), tmp_path / "runs", run, matrix(miou), curve=curve)
     (tmp_path / "tables" / suite.name).mkdir()
     text = found.page(tmp_path)
-    assert "paper1_table1, mIoU: after 48 steps above the position prior (30.0): FCN; not yet: SegNet" in text
+    assert "paper1_table1, mIoU: after 48 steps above the position prior (30.0): FCN. Not yet: SegNet" in text

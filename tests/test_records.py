@@ -213,7 +213,8 @@ def test_a_curve_comes_back_to_six_digits_with_none_where_a_point_has_nothing(fo
     assert [each["train_loss"] for each in read] == [0.123457, 2.0]
     assert [each["selection_loss"] for each in read] == [None, 0.000123457]
     assert [each["step"] for each in read] == [10, 20]
-    assert read[0]["learning_rate"] == 0.0005
+    # 9 of 20 steps: 0.0005 (1 + cos(9 pi / 20)) / 2 = 0.00028910861
+    assert read[0]["learning_rate"] == 0.000289109
 
 
 def test_the_curve_of_what_was_not_trained_has_no_points(folder: Folder, tmp_path: Path):

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from repro import machine, plan, records
-from repro.check import record_faults
 from repro.data import find_root, search_folders
 from repro.demo import TOLERANCES, curve_differences, data_differences
+from repro.faults import record_faults
 from repro.records import ROOT, Record
 from repro.runner import Setting, perform
 

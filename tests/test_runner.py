@@ -11,8 +11,8 @@ import torch
 from measured import snapshot
 
 from repro import records
-from repro.check import record_faults
 from repro.data import DATASETS
+from repro.faults import record_faults
 from repro.folders import RunFolder
 from repro.networks import build
 from repro.plan import Run, Split

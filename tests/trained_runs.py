@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from measured import contents, evidence, matrix, run_of
+from measured import contents, evidence, matrix, point, run_of
 from torch import nn
 
 from repro import records
@@ -34,7 +34,7 @@ def finish(root: Path, cell: str = "paper1_table1/FCN", class_names: tuple[str, 
     names = ("last", "selected")
     networks = [network_of(run, len(class_names), seed) for seed in range(2)]
     save_weights(folder, {name: network.state_dict() for name, network in zip(names, networks)})
-    data = contents(run, {"last native whole": evidence(matrix(0.5))}, steps=80)
+    data = contents(run, {"last native whole": evidence(matrix(0.5))}, curve=[point(80, 1, 0.5)])
     scores = {"miou": 0.5, "pixel_accuracy": 0.75} | {f"iou:{name}": 0.25 for name in class_names}
     data |= {"classes": list(class_names), "scores": {f"{name} native whole": scores for name in names}}
     data["training"] = {"steps": 80, "ended": "all epochs", "selected_epoch": 4}

@@ -1,5 +1,6 @@
 """What a paper's text says against its own printed numbers, epochs and counts."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from math import ceil
 
@@ -15,10 +16,10 @@ def check_claim(paper: Paper, claim: Claim) -> list[Finding]:
     """Return what the paper's own numbers say against one claim: nothing, or a finding."""
     match claim.predicate:
         case Above(table=table, row=row, others=others, columns=columns):
-            pairs = [(other, row) for other in others]
-            return _order(paper, claim, table, pairs, columns)
+            return _order(paper, claim, table, [(other, row) for other in others], columns)
         case Rising(table=table, rows=rows, columns=columns):
-            return _order(paper, claim, table, list(pairwise(rows)), columns)
+            ends = [(rows[0], rows[-1])]
+            return _order(paper, claim, table, [*pairwise(rows)], columns, ends=ends)
         case ConvergedBy():
             return _convergence(paper, claim)
         case LossAt():
@@ -73,20 +74,35 @@ def _total(counts: dict[str, str]) -> int:
     return sum(int(counts[name]) for name in _COUNTS if counts.get(name, "").isdecimal())
 
 
-def _order(
-    paper: Paper, claim: Claim, table_id: str, pairs: list[tuple[str, str]], columns: tuple[str, ...]
-) -> list[Finding]:
-    """Return the finding that some second row of a pair is printed below the first, rounding considered."""
-    table = exhibit(paper, table_id)
+Fall = tuple[str, str, str, Printed, Printed]  # column, first row, second row, and what is printed there
+
+
+def _falls(table: Table, pairs: Sequence[tuple[str, str]], columns: Sequence[str]) -> list[Fall]:
+    """Where the second row of a pair is printed below the first, rounding considered."""
     rows = {row.name: row for row in table.rows}
-    broken = []
+    found = []
     for low, high in pairs:
         for column in columns:
             first, second = (printed_score(table, rows[name], column) for name in (low, high))
             if first and second and second.interval[1] < first.interval[0]:
-                broken.append((column, low, high, first, second))
+                found.append((column, low, high, first, second))
+    return found
+
+
+def _order(
+    paper: Paper,
+    claim: Claim,
+    table_id: str,
+    pairs: Sequence[tuple[str, str]],
+    columns: Sequence[str],
+    ends: Sequence[tuple[str, str]] = (),
+) -> list[Finding]:
+    """Return the finding that a second row of a pair is printed below the first; possible where `ends` alone rise."""
+    table = exhibit(paper, table_id)
+    broken = _falls(table, pairs, columns)
     if not broken:
         return []
+    possible = bool(ends) and not _falls(table, ends, columns)
     numbers = "; ".join(
         f"{column} falls from {decimals(a.value)} ({low}) to {decimals(b.value)} ({high})"
         for column, low, high, a, b in broken
@@ -95,16 +111,17 @@ def _order(
         Finding(
             check="text against table",
             place=f"{short(table.place)}; {claim.place}",
-            word=INCONSISTENT,
-            under="the printed numbers",
+            word=POSSIBLE if possible else INCONSISTENT,
+            under="the first and the last row alone" if possible else "the printed numbers",
             inputs={
                 f"{column}, {name}": decimals(printed.value)
                 for column, low, high, a, b in broken
                 for name, printed in ((low, a), (high, b))
             },
             inequalities=(f"{claim.text} But {numbers}",),
-            explanation="The text may mean the first and the last row only.",
-            sentence=f"{claim.text.removesuffix('.')}, says the text, but in {short(table.place)} {numbers}.",
+            explanation="From the first row to the last they rise." if possible else "A number, or the sentence, may be misprinted.",
+            sentence=f"In {short(table.place)} {numbers}: "
+            f"{'please say what the text means' if possible else 'the text says otherwise'} ({claim.place}).",
             cells=tuple(printed.cell for *_, a, b in broken for printed in (a, b)),
         )
     ]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from repro.audit.known import KNOWN_SETS, REGIONS, RESIZING, Counts
+from repro.audit.known import KNOWN_SETS, REGIONS, RESIZING, THICKENED, Counts
 
 POOLED, MEAN, OVER_CLASSES = "pooled", "mean over images", "mean over classes"
 AGGREGATIONS = (POOLED, MEAN)
@@ -89,6 +89,15 @@ def of_counts(
         )
         for name in aggregations
     )
+
+
+def thickened(reading: Reading) -> Reading:
+    """Return a reading of labels that may have been resized smoothly and cut above 0: up to THICKENED times as much."""
+    low, high = reading.share
+    half = float(THICKENED - 1) / 2
+    centres = tuple((1 + half) * share for share in reading.images.centres)
+    images = ImageShares(centres=centres, slack=reading.images.slack + half * max(reading.images.centres))
+    return replace(reading, share=(low, min(Fraction(1), THICKENED * high)), images=images, counts=None)
 
 
 def of_set(

@@ -7,10 +7,9 @@ from itertools import combinations
 
 from repro.audit.finding import IF_POOLED, INCONSISTENT, POSSIBLE, Finding, decimals, interval, listed
 from repro.audit.group import SHORT, Group, PrintedRow
-from repro.audit.known import THICKENED
 from repro.audit.means import violated
 from repro.audit.pooled import Interval, share_interval, smallest_conflict
-from repro.audit.readings import OVER_CLASSES, POOLED, Reading, in_words
+from repro.audit.readings import OVER_CLASSES, POOLED, Reading, in_words, thickened
 
 RATES = ("accuracy", "sensitivity", "specificity")
 _OTHER_CLASSES = "Means over different classes, or a Dice of mean precision and mean recall, would explain it."
@@ -283,14 +282,13 @@ def _resized(group: Group, row: PrintedRow) -> str:
     """Return what labels of another size would allow, where they were not asked for."""
     if not group.resized:
         return ""
-    left, share = possible(row, group.resized), share_interval(row.intervals)
+    left = possible(row, group.resized)
     if left:
         return (
             " Labels resized to the nearest or cut at one half, which can move p by 5 per cent of itself, would allow: "
             f"{in_words(left)}."
         )
-    thick = [one for one in group.readings if share and one.share[0] < share[1] and share[0] < THICKENED * one.share[1]]
-    if thick:
+    if possible(row, [thickened(one) for one in group.readings]):
         return (
             " Labels resized smoothly and cut above 0, which thickens what is thin (vessels of CHASE_DB1 at 448x448 to "
             "1.7 times their pixels), could explain it."
@@ -312,6 +310,7 @@ def _sentence(group: Group, row: PrintedRow, word: str, under: str) -> str:
         )
     if word == IF_POOLED:
         return f"{where} cannot come from pooled counts of one foreground: please state how the scores were averaged."
+    under += "; labels as drawn" if group.resized else ""
     if means := _over_both_classes(group, row):
         return (
             f"{where} cannot come from one set of predictions ({under}), unless {means} is a mean over foreground and "

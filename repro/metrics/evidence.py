@@ -107,6 +107,8 @@ def _check_counts(evidence: Evidence) -> None:
                 f"evidence: image {evidence.images[uneven][0]} has other numbers of predicted and labelled "
                 f"{where}pixels; count predictions on valid pixels only"
             )
+    if any((near > whole).any() for near, whole in zip(evidence.counts(boundary=True), evidence.counts())):
+        raise ValueError("evidence: more pixels near a boundary than there are; evaluate again")
     hit, predicted, labelled = (counts.sum(0) for counts in evidence.counts())
     matrix = evidence.confusion
     margins = ((matrix.sum(1), labelled), (matrix.sum(0), predicted), (np.diag(matrix), hit))

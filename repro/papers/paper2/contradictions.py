@@ -8,8 +8,8 @@ CONTRADICTIONS = (
         place="Table 3",
         text="Acc = p Sen + (1 - p) Sp fixes the share p of vessel pixels, one number for one test set. DRIVE's "
         "four rows give four shares whose rounding intervals are disjoint, and CHASEDB's agree in two rows only. "
-        "Only CHASEDB's row LKM + MFM is possible, inside the field of view. Scores read at different epochs or "
-        "thresholds would explain such rows. Nothing follows for AUC.",
+        "With labels as drawn only CHASEDB's row LKM + MFM is possible, inside the field of view. Scores "
+        "read at different epochs or thresholds would explain such rows. Nothing follows for AUC.",
         inputs={
             "DRIVE, LKM, Acc": "paper2_table3/LKM/DRIVE Acc",
             "DRIVE, LKM, Sen": "paper2_table3/LKM/DRIVE Sen",
@@ -67,7 +67,7 @@ CONTRADICTIONS = (
     Contradiction(
         id="paper2_share_of_lesion",
         place="Text of Figure 5",
-        text="Pooled, JA with AC implies one share of lesion pixels and DI with AC another, both above what "
+        text="Pooled, JA with AC implies one share of true positives and DI with AC another, both above what "
         "published rows on this data imply.",
         inputs={
             "JA": "paper2_figure5/TCNet/JA",
