@@ -1,4 +1,4 @@
-"""DeepLabv3 of Chen et al. 2017, arXiv 1706.05587: smp's network with the paper's settings written out."""
+"""DeepLabv3 of Chen et al. 2017, arXiv 1706.05587: smp's network, as torchvision has it, at the paper's stride."""
 
 import segmentation_models_pytorch as smp
 
@@ -16,7 +16,9 @@ def deeplabv3(
     """Return smp's DeepLabv3 with random weights, for images with sides divisible by 16.
 
     Output stride 16 with rates 6, 12, 18, image pooling and 256 channels (Sec. 3.3); smp's own default is stride 8
-    with the rates doubled. The logits of stride 16 are resized bilinearly.
+    with the rates doubled. The logits of stride 16 are resized bilinearly. As in torchvision, and unlike the paper's
+    best model, the encoder's last stage has one dilation, 2, and no multi-grid of 2, 4, 8 (Sec. 3.2.1, 4.1), and a 3x3
+    convolution stands between the pyramid's 1x1 and the scores (Sec. 3.3 has none).
 
     Args:
         in_channels: how many channels the image has.

@@ -1,4 +1,4 @@
-"""DeepLabv3+ of Chen et al. 2018, arXiv 1802.02611: smp's network with the paper's settings written out."""
+"""DeepLabv3+ of Chen et al. 2018, arXiv 1802.02611: smp's network at the paper's stride and rates."""
 
 import segmentation_models_pytorch as smp
 import torch

@@ -68,6 +68,7 @@ class FCN8s(nn.Module):
     The scores at stride 32 are brought to stride 16 and 8, where those of pool4 and pool3 join them, and then to the
     image: by transposed convolutions that begin as bilinear interpolation, of which the last one stays so (Sec. 4.1).
     Score layers begin at zero (Sec. 4.2). Where the authors pad the image by 100 pixels and crop, fc6 is padded by 3.
+    Their fc6 and fc7 begin as ImageNet's; ours at random, whatever the encoder's weights: smp's VGG has none.
     """
 
     stride = 32

@@ -52,15 +52,15 @@ class UTNet(nn.Module):
         options = {"heads": heads, "reduced": reduced, "dropout": dropout}
         self.stem = nn.Sequential(ResidualBlock(in_channels, width), ResidualBlock(width, width))
         self.encoder = nn.ModuleList(
-            nn.Sequential(nn.MaxPool2d(2), ResidualBlock(above, here), AttentionBlock(here, here, **options))
+            nn.Sequential(nn.MaxPool2d(2), ResidualBlock(above, here), AttentionBlock(here, **options))
             for above, here in itertools.pairwise(widths)
         )
         attended = list(zip(widths[4:1:-1], widths[3:0:-1], strict=True))
-        self.attention = nn.ModuleList(AttentionBlock(below, here, cross=True, **options) for below, here in attended)
+        self.attention = nn.ModuleList(AttentionBlock(here, below=below, **options) for below, here in attended)
         self.decoder = nn.ModuleList(ResidualBlock(2 * here, here) for _, here in attended)
         self.finest_cut = nn.Conv2d(widths[1], width, 1)
         self.finest = nn.Sequential(ResidualBlock(2 * width, width), ResidualBlock(width, width))
-        self.head = nn.Conv2d(width, classes, 3, padding=1)
+        self.head = nn.Conv2d(width, classes, 1)
         sides = widths[1:4] if deep_supervision else ()
         self.side_heads = nn.ModuleList(nn.Conv2d(side, classes, 1) for side in sides)
 
@@ -86,23 +86,23 @@ class UTNet(nn.Module):
 class AttentionBlock(nn.Module):
     """Efficient attention and a 1x1 convolution, each behind a batch normalisation and around a residual.
 
-    With `cross`, (N, C, 2h, 2w) queries attend to a (N, D, h, w) map below, which also is the first residual: resized
-    and cut to C channels by a 1x1 convolution. Without it a map attends to itself.
+    With `below`, (N, C, 2h, 2w) queries attend to a map of so many channels, (N, D, h, w), which also is the first
+    residual: resized and cut to C channels by a 1x1 convolution. Without it a map attends to itself.
     """
 
-    def __init__(self, below: int, channels: int, *, heads: int, reduced: int, dropout: float, cross: bool = False):
+    def __init__(self, channels: int, *, heads: int, reduced: int, dropout: float, below: int | None = None):
         super().__init__()
         self.normalise_query = nn.BatchNorm2d(channels)
-        self.normalise_below = nn.BatchNorm2d(below) if cross else None
-        self.cut = nn.Conv2d(below, channels, 1) if cross else None
-        self.attention = EfficientAttention(channels, below, heads=heads, reduced=reduced, dropout=dropout)
+        self.normalise_below = nn.BatchNorm2d(below) if below else None
+        self.cut = nn.Conv2d(below, channels, 1) if below else None
+        self.attention = EfficientAttention(channels, below=below, heads=heads, reduced=reduced, dropout=dropout)
         self.mlp = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU(), nn.Conv2d(channels, channels, 1, bias=False))
 
     def forward(self, query: torch.Tensor, below: torch.Tensor | None = None) -> torch.Tensor:
         """Return (N, C, H, W) like `query`."""
         normalised = self.normalise_query(query)
         if self.cut is None:
-            features = query + self.attention(normalised, normalised)
+            features = query + self.attention(normalised)
         else:
             residual = _resize(self.cut(below), query.shape[-2:])
             features = residual + self.attention(normalised, self.normalise_below(below))
@@ -112,17 +112,19 @@ class AttentionBlock(nn.Module):
 class EfficientAttention(nn.Module):
     """Attention of (N, C, H, W) queries to a (N, D, h, w) map of which only `reduced` x `reduced` keys are kept.
 
+    Without a map of its own channels, `below`, a map attends to itself: one depth-wise convolution for all three.
+
     Cost grows with the number of pixels, not with its square. The relative bias is one number for each head and each
     offset of two cells of the reduced grid; a query takes those of its place in that grid, bilinearly (the authors
     repeat them, which asks for sizes divisible by the grid), so that no size of image changes a parameter.
     """
 
-    def __init__(self, channels: int, below: int, *, heads: int, reduced: int, dropout: float = 0.0):
+    def __init__(self, channels: int, *, heads: int, reduced: int, dropout: float = 0.0, below: int | None = None):
         super().__init__()
         self.heads, self.reduced = heads, reduced
-        self.dropout = dropout
-        self.query = _separable(channels, channels)
-        self.key_value = _separable(below, 2 * channels)
+        self.query = _separable(channels, channels if below else 3 * channels)
+        self.key_value = _separable(below, 2 * channels) if below else None
+        self.dropout = nn.Dropout(dropout)
         self.out = nn.Sequential(_separable(channels, channels), nn.Dropout(dropout))
         side = 2 * reduced - 1
         self.offsets = nn.Parameter(0.02 * torch.randn(heads, side * side))
@@ -131,15 +133,24 @@ class EfficientAttention(nn.Module):
         index = offset[:, None, :, None] * side + offset[None, :, None, :]  # (query y, query x, key y, key x)
         self.register_buffer("index", index.flatten(), persistent=False)
 
-    def forward(self, query: torch.Tensor, below: torch.Tensor) -> torch.Tensor:
+    def forward(self, query: torch.Tensor, below: torch.Tensor | None = None) -> torch.Tensor:
         """Return (N, C, H, W) attended values."""
-        height, width = query.shape[-2:]
-        grid = (min(self.reduced, below.shape[-2]), min(self.reduced, below.shape[-1]))
-        key, value = (self._split(each) for each in _resize(self.key_value(below), grid).chunk(2, dim=1))
-        queries = self._split(self.query(query))
-        bias = (self.bias((height, width), grid) / queries.shape[-1] ** 0.5).to(queries.dtype)
-        dropout = self.dropout if self.training else 0.0
-        attended = F.scaled_dot_product_attention(queries, key, value, attn_mask=bias[None], dropout_p=dropout)
+        channels, height, width = query.shape[1:]
+        query = self.query(query)
+        if self.key_value is None:
+            query, key_value = query.split([channels, 2 * channels], dim=1)
+        else:
+            key_value = self.key_value(below)
+        grid = tuple(min(self.reduced, side) for side in key_value.shape[-2:])
+        key, value = (self._split(each) for each in _resize(key_value, grid).chunk(2, dim=1))
+        queries = self._split(query)
+        scale = queries.shape[-1] ** -0.5
+        bias = (scale * self.bias((height, width), grid)).to(queries.dtype)
+        if self.training and self.dropout.p:  # a layer, not an argument of torch's function: several processes share it
+            weights = torch.softmax(scale * queries @ key.transpose(2, 3) + bias, dim=-1)
+            attended = self.dropout(weights) @ value
+        else:
+            attended = F.scaled_dot_product_attention(queries, key, value, attn_mask=bias[None])
         return self.out(attended.transpose(2, 3).flatten(1, 2).unflatten(2, (height, width)))
 
     def bias(self, size: tuple[int, int], grid: tuple[int, int]) -> torch.Tensor:

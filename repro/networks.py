@@ -49,6 +49,9 @@ RECOMPUTED = {
     "medt": _SKIN_256,
 }
 
+# The images that a forward pass in training needs: these normalise a map of one pixel, which has no variance alone.
+LEAST_IMAGES = dict.fromkeys(("deeplabv3", "deeplabv3plus", "pspnet"), 2)
+
 
 def constructor(name: str) -> Callable[..., "nn.Module"]:
     """Return the class, or the function that returns a library's network, behind a name of `NETWORKS`.

@@ -87,7 +87,7 @@ def _own(options) -> int:
             raise ValueError(f"{network} has no parameters to train; name another of {others}.")
     if not 0 <= options.seed < 2**63:
         raise ValueError(f"--seed {options.seed}: expected 0 or above, and less than 2 to the 63rd.")
-    _check_weights(networks, options)
+    _check_networks(networks, options)
     _check_classes(options)
     _warn(options)
     folder, dataset = keep(options, ROOT / "runs" / "own")
@@ -117,13 +117,15 @@ def _check_classes(options) -> None:
         raise ValueError(f"--recipe {options.recipe} weighs 2 classes and {named}; give another recipe.")
 
 
-def _check_weights(networks: Sequence[str], options) -> None:
-    """Raise unless every network can start from the weights asked for, before the data are looked at."""
-    if options.weights != "none":
-        from repro.runner import check_weights  # torch takes seconds to import
+def _check_networks(networks: Sequence[str], options) -> None:
+    """Raise unless every network can have the weights and the batch asked for, before the data are looked at."""
+    from repro.runner import check_batches, check_weights  # torch takes seconds to import
 
-        recipe = replace(declared(options.recipe), weights=options.weights)
-        check_weights([run_of(network, options.recipe, recipe, options.seed) for network in networks])
+    recipe = replace(declared(options.recipe), weights=options.weights)
+    recipe = replace(recipe, batch=options.batch or recipe.batch)
+    runs = [run_of(network, options.recipe, recipe, options.seed) for network in networks]
+    check_weights(runs)
+    check_batches(runs)
 
 
 def keep(options, below: Path):

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from repro import plan
-from repro.models.checkpointing import blocks_of, checkpoint_blocks
+from repro.models.checkpointing import blocks_of, checkpoint_blocks, recomputed
 from repro.networks import RECOMPUTED, build
 from repro.papers.suites import DEMO
 from repro.runner.perform import needs_recomputation
@@ -56,6 +56,22 @@ def test_recomputation_changes_no_bit_and_keeps_less(name):
         assert before.keys() == after.keys()
         assert [key for key in before if not torch.equal(before[key], after[key])] == []
     assert again[3] < 0.9 * plain[3]
+
+
+def test_what_a_function_draws_in_a_block_is_drawn_alike_when_it_is_computed_again():
+    class Block(nn.Sequential):
+        def forward(self, features: torch.Tensor) -> torch.Tensor:
+            return nn.functional.dropout(super().forward(features), 0.5, training=self.training)
+
+    block = Block(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3)).train()
+    image = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+    gradients = []
+    for recompute in (False, True):
+        block.zero_grad()
+        torch.manual_seed(2)
+        (recomputed(block, image) if recompute else block(image)).square().sum().backward()
+        gradients.append([each.grad for each in block.parameters()])
+    assert all(torch.equal(*pair) for pair in zip(*gradients))
 
 
 def test_a_network_with_a_switch_of_its_own_is_switched():

@@ -1,14 +1,18 @@
 """The micro-batch that fits: found before the first step, remembered, a part of the run's id."""
 
 import json
+from dataclasses import replace
 
+import golden_losses
 import pytest
 import torch
+from measured import run_of
 
 from repro import plan
 from repro.jobs import fitting
 from repro.jobs.fitting import NO_ROOM, largest_that_fits, micro_batch_of
-from repro.runner import Setting
+from repro.networks import LEAST_IMAGES, build
+from repro.runner import Setting, check_batches
 
 
 def failing_above(most, tried):
@@ -36,6 +40,35 @@ def test_the_largest_equal_parts_that_fit_are_taken(most, found):
 def test_where_not_one_image_fits_that_is_said():
     with pytest.raises(ValueError, match="not even a micro-batch of 1 fits"):
         largest_that_fits(4, failing_above(0, []))
+
+
+def test_a_network_that_needs_two_images_is_not_given_one():
+    tried = []
+    with pytest.raises(ValueError, match="not even a micro-batch of 2 fits"):
+        largest_that_fits(4, failing_above(1, tried), least=2)
+    assert tried == [4, 2]
+
+
+@pytest.mark.parametrize(("batch", "micro", "refused"), [(15, 2, True), (15, 3, False), (16, 5, True), (1, None, True)])
+def test_a_rest_of_one_image_is_refused_for_a_network_that_normalises_one_pixel(batch, micro, refused):
+    run = run_of("paper2_figure5/DeepLabv3", "isic2018")
+    run = replace(run, recipe=replace(run.recipe, batch=batch, micro_batch=micro))
+    if refused:
+        with pytest.raises(ValueError, match=f"deeplabv3 normalises .* needs 2 images at a time, a batch of {batch}"):
+            check_batches([run])
+    else:
+        check_batches([run])
+    check_batches([replace(run, network="unet", options={})])
+
+
+def test_the_networks_that_need_two_images_are_those_that_fail_with_one():
+    for name, options in golden_losses.OPTIONS.items():
+        network, image = build(name, classes=2, **options).train(), torch.randn(1, 3, 128, 128)
+        if LEAST_IMAGES.get(name, 1) == 1:
+            network(image)
+        else:
+            with pytest.raises(ValueError, match="more than 1 value per channel"):
+                network(image)
 
 
 DEMO = plan.suite("demo")

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import golden_losses
 import numpy as np
 import psutil
 import pytest
@@ -20,6 +21,7 @@ from torch import nn
 from repro import checkpoint
 from repro.losses import make_loss
 from repro.metrics import BINS
+from repro.networks import build
 from repro.parallel import ALONE, Agreed, Apart, Processes, Slice, from_environment
 from repro.parallel.layers import BatchNormOnCpu, Here, synchronised
 from repro.runner.shares import evaluate_together
@@ -238,6 +240,36 @@ def test_dropout_over_processes_has_the_mask_of_one_process(crew, layer):
         parts = crew.do(size, drop, layer, features)
         for micro, whole in enumerate(expected):
             assert torch.equal(torch.cat([part[micro] for part in parts]), whole)
+
+
+def logits_of(processes, name):
+    torch.manual_seed(0)
+    network, here = build(name, classes=2, **golden_losses.OPTIONS[name]).double().train(), Here()
+    for each in network.parameters():
+        if not each.any():  # a head that starts at zero would hide what is before it
+            nn.init.normal_(each, std=0.1)
+    image = torch.randn(4, 3, 64, 64, dtype=torch.double, generator=torch.Generator().manual_seed(1))
+    torch.manual_seed(7)
+    with synchronised(network, processes, CPU, here):
+        (here.slice,) = processes.slices(4, None)
+        logits = network(image[here.slice.positions.start : here.slice.positions.stop])
+        return (logits[0] if isinstance(logits, tuple) else logits).detach()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", golden_losses.OPTIONS)
+def test_every_network_in_training_is_over_two_processes_what_it_is_in_one(crew, name):
+    whole = logits_of(ALONE, name)
+    parts = torch.cat(crew.do(2, logits_of, name))
+    assert (parts - whole).abs().max() < 1e-9 * whole.std()
+
+
+def test_paths_that_are_dropped_by_a_function_are_refused_over_processes():
+    network = build("fcn", classes=2, encoder_name="efficientnet-b0")
+    with pytest.raises(ValueError, match="share EfficientNetEncoder between"), synchronised(
+        network, Processes(0, 2), CPU, Here()
+    ):
+        pass
 
 
 # Training.

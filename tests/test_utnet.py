@@ -12,7 +12,7 @@ from baselines.utnet import AttentionBlock, EfficientAttention, ResidualBlock, U
 
 def attention(*, reduced: int, heads: int = 2, dtype=torch.float64) -> EfficientAttention:
     torch.manual_seed(0)
-    module = EfficientAttention(4, 6, heads=heads, reduced=reduced).to(dtype).eval()
+    module = EfficientAttention(4, below=6, heads=heads, reduced=reduced).to(dtype).eval()
     nn.init.normal_(module.offsets)  # large enough to matter
     return module
 
@@ -86,7 +86,7 @@ def test_a_grid_smaller_than_the_embeddings_takes_them_resized_too():
 
 def test_in_the_decoder_the_skip_asks_and_the_map_below_answers():
     torch.manual_seed(0)
-    block = AttentionBlock(6, 4, heads=2, reduced=4, dropout=0.0, cross=True).double().eval()
+    block = AttentionBlock(4, below=6, heads=2, reduced=4, dropout=0.0).double().eval()
     skip, below = torch.randn(1, 4, 8, 8).double(), torch.randn(1, 6, 4, 4).double()
     given = []
     block.attention.register_forward_hook(lambda module, arguments, out: given.extend([*arguments, out]))
@@ -97,6 +97,34 @@ def test_in_the_decoder_the_skip_asks_and_the_map_below_answers():
     torch.testing.assert_close(out, resized + given[2] + block.mlp(resized + given[2]))
 
 
+def test_a_map_that_attends_to_itself_has_one_depth_wise_convolution_for_all_three():
+    torch.manual_seed(0)
+    alone = EfficientAttention(4, heads=2, reduced=4).double().eval()
+    assert alone.query[0].weight.shape == (4, 1, 3, 3) and alone.query[1].weight.shape == (12, 4, 1, 1)
+    pair = EfficientAttention(4, below=4, heads=2, reduced=4).double().eval()
+    with torch.no_grad():  # the same convolutions, once for the query and once for key and value
+        pair.query[0].weight.copy_(alone.query[0].weight)
+        pair.key_value[0].weight.copy_(alone.query[0].weight)
+        pair.query[1].weight.copy_(alone.query[1].weight[:4])
+        pair.key_value[1].weight.copy_(alone.query[1].weight[4:])
+        pair.out.load_state_dict(alone.out.state_dict())
+        pair.offsets.copy_(alone.offsets)
+    image = torch.randn(2, 4, 6, 9).double()
+    torch.testing.assert_close(alone(image), pair(image, image))
+
+
+def test_attention_that_drops_nothing_in_training_is_that_of_evaluation():
+    torch.manual_seed(0)
+    module = EfficientAttention(4, below=6, heads=2, reduced=3, dropout=1e-12).double()
+    skip, below = torch.randn(2, 4, 8, 8).double(), torch.randn(2, 6, 5, 5).double()
+    torch.testing.assert_close(module.train()(skip, below), module.eval()(skip, below))
+
+
+def test_it_has_the_parameters_of_the_authors_release():
+    # theirs, built with 3 channels, 1 class, width 32 and 4 heads at each level: counted there
+    assert sum(each.numel() for each in UTNet().parameters()) == 10_019_049
+
+
 def test_attention_is_everywhere_but_at_full_resolution():
     torch.manual_seed(0)
     network, seen = UTNet(width=8).eval(), []
@@ -104,7 +132,7 @@ def test_attention_is_everywhere_but_at_full_resolution():
         if isinstance(module, EfficientAttention):
             module.register_forward_hook(lambda module, given, out: seen.append([each.shape[2] for each in given]))
     network(torch.zeros(1, 3, 64, 64))
-    assert seen == [[32, 32], [16, 16], [8, 8], [4, 4], [8, 4], [16, 8], [32, 16]]
+    assert seen == [[32], [16], [8], [4], [8, 4], [16, 8], [32, 16]]
 
 
 def test_a_residual_block_activates_before_it_convolves():
@@ -130,7 +158,7 @@ def test_deep_supervision_reads_three_levels_finest_first():
 def test_the_options_reach_every_attention():
     network = UTNet(width=8, heads=2, reduced=5, dropout=0.25)
     attentions = [module for module in network.modules() if isinstance(module, EfficientAttention)]
-    assert {(each.heads, each.reduced, each.dropout, each.out[1].p) for each in attentions} == {(2, 5, 0.25, 0.25)}
+    assert {(each.heads, each.reduced, each.dropout.p, each.out[1].p) for each in attentions} == {(2, 5, 0.25, 0.25)}
     assert {tuple(each.offsets.shape) for each in attentions} == {(2, 81)}
 
 

@@ -119,7 +119,7 @@ def _order(
                 for name, printed in ((low, a), (high, b))
             },
             inequalities=(f"{claim.text} But {numbers}",),
-            explanation="From the first row to the last they rise." if possible else "A number, or the sentence, may be misprinted.",
+            explanation="From the first row to the last they rise." if possible else "One of them may be misprinted.",
             sentence=f"In {short(table.place)} {numbers}: "
             f"{'please say what the text means' if possible else 'the text says otherwise'} ({claim.place}).",
             cells=tuple(printed.cell for *_, a, b in broken for printed in (a, b)),

@@ -14,6 +14,7 @@ import torch
 from repro.files import write_atomically
 from repro.jobs.estimate import measure
 from repro.machine import kind
+from repro.networks import LEAST_IMAGES
 from repro.parallel import ALONE
 from repro.plan import Job, Run
 from repro.runner import Setting, open_lists
@@ -22,16 +23,16 @@ from repro.training.failures import is_out_of_memory
 NO_ROOM = 12  # the exit code of a probe that ran out of memory
 
 
-def largest_that_fits(batch: int, fits: Callable[[int], bool]) -> int:
+def largest_that_fits(batch: int, fits: Callable[[int], bool], least: int = 1) -> int:
     """Return the largest divisor of `batch` that fits: equal parts, so that batch-norm sees as many images in each.
 
     Raises:
-        ValueError: not even one image fits.
+        ValueError: not even `least` images fit.
     """
-    for micro in range(batch, 0, -1):
+    for micro in range(batch, least - 1, -1):
         if batch % micro == 0 and fits(micro):
             return micro
-    raise ValueError("not even a micro-batch of 1 fits into memory; a smaller crop might, or a larger card")
+    raise ValueError(f"not even a micro-batch of {least} fits into memory; a smaller crop might, or a larger card")
 
 
 def micro_batch_of(
@@ -69,7 +70,8 @@ def micro_batch_of(
 
 def _of_run(run: Run, setting: Setting, probe: Callable) -> int:
     classes = len(open_lists(run, setting.data).train_set.class_names)
-    return largest_that_fits(run.recipe.batch, lambda micro: probe(run, classes, setting, micro))
+    least = LEAST_IMAGES.get(run.network, 1)
+    return largest_that_fits(run.recipe.batch, lambda micro: probe(run, classes, setting, micro), least)
 
 
 def fits_here(run: Run, classes: int, setting: Setting, micro: int) -> bool:

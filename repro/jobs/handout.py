@@ -18,7 +18,7 @@ from repro.machine import pick_device
 from repro.papers.spec import Suite
 from repro.plan import Job
 from repro.progress import Watch
-from repro.runner import Setting, check_data, check_weights
+from repro.runner import Setting, check_batches, check_data, check_weights
 from repro.suite import Order
 
 Finished = Callable[[Job], str]  # publishes a run; returns its scores in a few words
@@ -40,12 +40,13 @@ def hand_out(
         finished: what to do with a run that is done.
 
     Raises:
-        ValueError: data, weights, device or cluster are not what they should be; nothing was begun.
+        ValueError: data, weights, batches, device or cluster are not what they should be; nothing was begun.
     """
     looks = order.processes.local == 0  # one process of a machine is enough
     order.processes.gather(lambda: [check_data(name, setting.data) for name in _data_sets(due)] if looks else [])
     if not order.cluster:  # whose nodes have files of their own
         check_weights(job.run for job in due)
+    check_batches((job.run for job in due), order.processes)
     how = _on_cluster if order.cluster else _together if order.processes.size > 1 else _here
     return how(suite, due, setting, order, console, stop, finished)
 
@@ -83,9 +84,6 @@ def _together(
 ) -> int:
     """By the processes that torchrun started: each run by all of them, one after another."""
     processes, device = order.processes, pick_device(order.device)
-    for job in due:
-        if job.run.trained:
-            processes.slices(job.run.recipe.batch, job.run.recipe.micro_batch)
     stop.listen()
     cores = (os.cpu_count() or 1) // processes.here
     setting = replace(setting, device=device, processes=processes, workers=_workers(order, device, cores - 1))

@@ -6,7 +6,6 @@ from contextlib import contextmanager, nullcontext
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.dropout import _DropoutNd
 from torch.utils.checkpoint import checkpoint
 
 
@@ -65,14 +64,12 @@ def recomputed(block: nn.Module, *inputs, forward=None, **named) -> torch.Tensor
     same pixels both times. `forward` is what is called, if not the block itself.
     """
     forward = forward or block
-    draws = any(isinstance(module, _DropoutNd) and module.p for module in block.modules())
     if torch.compiler.is_compiling():  # the compiler traces the block once, and decides itself what to recompute
-        return checkpoint(forward, *inputs, use_reentrant=False, preserve_rng_state=draws, **named)
+        return checkpoint(forward, *inputs, use_reentrant=False, **named)
     return checkpoint(
         forward,
         *inputs,
         use_reentrant=False,
-        preserve_rng_state=draws,
         context_fn=lambda: (nullcontext(), _statistics_spared(block)),
         **named,
     )

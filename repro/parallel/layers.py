@@ -110,6 +110,7 @@ class Dropout2dTogether(_DrawnTogether, nn.Dropout2d):
 
 
 DROPOUTS = {nn.Dropout: DropoutTogether, nn.Dropout2d: Dropout2dTogether}
+PATHS = ("drop_prob", "_drop_connect_rate")  # what timm's and smp's layers that drop whole paths call its rate
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
@@ -120,12 +121,13 @@ def synchronised(network: nn.Module, processes: Processes, device: torch.device,
     Raises:
         ValueError: a batch normalisation or dropout is of another kind, whose forward pass is not known.
     """
-    found = network.modules() if processes.size > 1 else ()
+    found = [*network.modules()] if processes.size > 1 else []
     layers = [layer for layer in found if isinstance(layer, (_BatchNorm, _DropoutNd))]
     kinds = [type(layer) for layer in layers]
     norm = BatchNormOnGpu if device.type == "cuda" else BatchNormOnCpu
     together = DROPOUTS | dict.fromkeys(BATCH_NORMS, norm)
-    if others := {kind.__name__ for kind in kinds if kind not in together}:
+    alone = [type(layer) for layer in found if any(getattr(layer, rate, 0) for rate in PATHS)]
+    if others := {kind.__name__ for kind in (*kinds, *alone) if kind not in together}:
         raise ValueError(f"no way is known to share {', '.join(sorted(others))} between processes; train with one")
     for layer, kind in zip(layers, kinds):  # the class alone: weights, and whoever else holds the layer, stay
         layer.__class__ = together[kind]

@@ -2,6 +2,7 @@
 
 from repro.runner.lists import Lists, check_data, label_counts, open_lists, spread
 from repro.runner.perform import (
+    check_batches,
     check_weights,
     make_network,
     make_run_loss,
@@ -16,6 +17,7 @@ __all__ = [
     "Busy",
     "Lists",
     "Setting",
+    "check_batches",
     "check_data",
     "check_weights",
     "is_done",

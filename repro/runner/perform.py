@@ -17,8 +17,8 @@ from repro.evaluation import selection_scores
 from repro.losses import CLASS_WEIGHTS, Loss, make_loss
 from repro.machine import forget_peak_memory, keep_freed_memory
 from repro.models.checkpointing import checkpoint_blocks
-from repro.networks import RECOMPUTED, build, encoder_of
-from repro.parallel import Processes
+from repro.networks import LEAST_IMAGES, RECOMPUTED, build, encoder_of
+from repro.parallel import ALONE, Processes
 from repro.plan import Run
 from repro.runner.kept import Keeper
 from repro.runner.lists import Lists, label_counts, open_lists
@@ -41,6 +41,22 @@ def check_weights(runs: Iterable[Run]) -> None:
         from repro.models.encoders import check_local
 
         check_local(encoders)
+
+
+def check_batches(runs: Iterable[Run], processes: Processes = ALONE) -> None:
+    """Raise a ValueError where a forward pass would have too few images for the network or for the processes."""
+    for run in runs:
+        if not run.trained:
+            continue
+        batch, micro_batch = run.recipe.batch, run.recipe.micro_batch
+        fewest = min(each.total for each in processes.slices(batch, micro_batch))
+        least = LEAST_IMAGES.get(run.network, 1)
+        if fewest < least:
+            parts = f" in micro-batches of {micro_batch}" if micro_batch else ""
+            raise ValueError(
+                f"{run.network} normalises a map of one pixel and needs {least} images at a time, a batch of {batch}"
+                f"{parts} leaves {fewest}; choose one of {least} or more without such a rest"
+            )
 
 
 def make_network(run: Run, lists: Lists, device: torch.device) -> nn.Module:

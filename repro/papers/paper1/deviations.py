@@ -33,6 +33,20 @@ DEVIATIONS = (
         rows=("*/FCN",),
     ),
     Deviation(
+        subject="start of FCN-8s",
+        paper="no such row",
+        choice="fc6 and fc7, 119 of 134 million parameters, begin at random, with ImageNet weights in the encoder too",
+        why="The library's VGG16 has no fully connected layers; Long et al. begin with ImageNet's.",
+        rows=("paper1_deviations/FCN-8s on VGG16",),
+    ),
+    Deviation(
+        subject="form of DeepLabv3+",
+        paper="cites none",
+        choice="smp's: one separable 3x3 convolution behind the concatenation and one behind the pyramid",
+        why="The library's network; Chen et al. have two behind the concatenation.",
+        rows=("*/DeepLabv3+",),
+    ),
+    Deviation(
         subject="auxiliary loss",
         paper=NOT_STATED,
         choice="weight 0.4 on the encoder's fourth stage for PSPNet and FCN",

@@ -124,7 +124,7 @@ OPEN_CHOICES = Table(
         Row(name="float32", network="attention_unet", options=OURS, changes={"precision": "float32"}),
         Row(
             name="FCN-8s on VGG16", network="fcn8s", options=FCN8S,
-            why="The FCN of its own paper; beside paper1_table1/FCN, the dilated one.",
+            why="The FCN of its own paper, fc6 and fc7 from scratch; beside paper1_table1/FCN, the dilated one.",
         ),
         PRIOR_ROW,
     ),

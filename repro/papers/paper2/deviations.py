@@ -33,7 +33,7 @@ NETWORK = (
     Deviation(
         subject="kernel on small maps",
         paper="31x31",
-        choice="at most 2 min(height, width) - 1 of the map",
+        choice="each side at most twice the map's less one: 27x31 on a map of 14x28",
         why="What lies further is padding on every position.",
         rows=TCNET,
     ),
@@ -123,6 +123,12 @@ TRAINING = (
         paper="weighted cross-entropy and Dice with a parameter; the equation is lost",
         choice="lambda WCE + (1 - lambda) Dice",
         why="A parameter that is best at 0.5 speaks for a balance; WCE + lambda Dice is tried.",
+    ),
+    Deviation(
+        subject="Dice loss",
+        paper="named; the equation is lost",
+        choice="per image over the classes in its label, background too, then the mean over images; no smoothing",
+        why="As in paper 1; so an image without a lesion has one, too. Over the foreground alone is as common.",
     ),
     Deviation(
         subject="grid of the sweep",
@@ -284,6 +290,13 @@ OTHERS = (
         choice="applied to the test images, without training",
         why="Both are methods without parameters.",
         rows=("*/SSLS", "*/ISL-MSCA"),
+    ),
+    Deviation(
+        subject="DeepLabv3 and DeepLabv3+",
+        paper="named alone",
+        choice="smp's: the first without multi-grid, with a 3x3 behind the pyramid; the second with one 3x3 at the end",
+        why="What libraries call so; Chen et al. have a multi-grid of 2, 4, 8, and two 3x3 convolutions there.",
+        rows=("*/DeepLabv3", "*/DeepLabv3+"),
     ),
     Deviation(
         subject="SBPSF",
