@@ -201,11 +201,18 @@ def test_rising_is_contradicted_by_one_step_down(folder: Folder):
         ([0.59, 0.61], 0.10, ("n too small", "n too small")),
     ],
 )
-def test_a_system_without_seeds_is_compared_by_the_interval_of_the_other(seeds: list, value: float, words: tuple):
+def test_a_system_without_seeds_is_compared_by_the_t_test_of_the_others_seeds(seeds: list, value: float, words: tuple):
     trained, one = Side("TCNet", {"cpu": seeds}), Side("SSLS", {"cpu": [value]}, untrained=True)
-    tested = sides_compared([(trained, one), (one, trained)], ["", ""], ["percent", "percent"])
-    assert tuple(each.word for each in tested) == words
-    assert tested[0].n == (len(seeds),)
+    for pair, word in zip([(trained, one), (one, trained)], words):
+        (tested,) = sides_compared([pair], [""], ["percent"])
+        assert (tested.word, tested.n) == (word, (len(seeds),))
+
+
+def test_comparisons_with_a_system_without_seeds_are_in_the_family_too():
+    trained, one = Side("TCNet", {"cpu": [0.59, 0.60, 0.61]}), Side("SSLS", {"cpu": [0.57]}, untrained=True)
+    # t = .03 / (.01 / sqrt 3) = 5.196 with 2 degrees of freedom: p = 1 - t / sqrt(t^2 + 2) = .0351, of two .0702
+    twice = sides_compared([(trained, one)] * 2, ["", ""], ["percent"] * 2)
+    assert [each.word for each in twice] == ["tie", "tie"] and "p = 0.070" in twice[0].text
 
 
 def test_two_networks_are_compared_on_the_machine_kind_they_have_in_common():

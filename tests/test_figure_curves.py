@@ -53,17 +53,20 @@ def test_a_curve_is_the_mean_over_the_seeds_that_reach_a_position(folder: Folder
     train = next(curve for curve in found if curve.quantity == "train_loss")
     np.testing.assert_array_equal(train.position, [1, 2, 3])
     np.testing.assert_allclose(train.mean, [0.9, 0.4, 0.3])  # of .8 and 1.0, .3 and .5, and .3 alone
-    np.testing.assert_allclose(train.spread, [0.1 * 2**0.5, 0.1 * 2**0.5, 0.0])
-    assert train.n == 2 and train.row == "ours"
+    np.testing.assert_allclose(train.spread, [0.1 * 2**0.5, 0.1 * 2**0.5, np.nan])
+    assert train.n.tolist() == [2, 2, 1] and train.row == "ours"
+    np.testing.assert_allclose(train.shared().mean, [0.9, 0.4])  # drawn as far as both go
+    rows = curves.as_csv(compare.compare(FIGURE, CAMVID, folder)).splitlines()
+    assert "ours,train_loss,2,0.4,0.141421,2" in rows and "ours,train_loss,3,0.3,,1" in rows
 
 
 def test_the_csv_beside_the_figure_holds_its_points(folder: Folder):
     text = figure.files_of(FIGURE, CAMVID, folder)[".csv"].decode()
     rows = list(csv.reader(io.StringIO(text)))
     assert rows[0] == ["row", "curve", "epoch", "mean", "spread", "n"]
-    assert ["ours", "train_loss", "1", "0.8", "0", "1"] in rows
-    assert ["ours", "train_loss", "2", "0.3", "0", "1"] in rows
-    assert ["ours", "selection_loss", "2", "0.7", "0", "1"] in rows
+    assert ["ours", "train_loss", "1", "0.8", "", "1"] in rows
+    assert ["ours", "train_loss", "2", "0.3", "", "1"] in rows
+    assert ["ours", "selection_loss", "2", "0.7", "", "1"] in rows
     assert len(rows) == 1 + 4
 
 

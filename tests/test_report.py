@@ -135,7 +135,7 @@ def test_the_evidence_of_a_number_is_that_of_its_records(page: Page, root: Path)
         "100",
         "512x1024",
     )
-    assert group["lists"][0] == "train: 3 images of cityscapes from 1 unit, list 0000000000000000"
+    assert group["lists"][0] == "train: 4 images of cityscapes from 1 unit, list 0000000000000000"
     machine = page.data["machines"][group["runs"][0]["machines"][0]]
     assert (machine["device"], machine["libraries"]["torch"]) == ("cpu", "2.15.0")
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import ttest_1samp
 
 from repro.statistics import (
     compare,
@@ -20,6 +21,7 @@ from repro.statistics import (
     verdict,
 )
 from repro.statistics.power import LOSS, SPREADS, comparison_shares, seeds_needed, verdict_shares
+from repro.statistics.seeds import t_p
 
 
 def word(reported, scores, *, unit="percent", tolerance="1.0", **facts):
@@ -244,3 +246,9 @@ def test_the_permutation_test_keeps_its_level_over_a_table():
     worse = comparison_shares(seeds=5, spread=0.005, rows=4, loss=LOSS, cases=300)
     assert worse["below"] >= 0.80
     assert comparison_shares(seeds=4, spread=0.005, rows=4, cases=10) == {"n too small": 1.0}
+
+
+@pytest.mark.parametrize(("scores", "value"), [([0.59, 0.60, 0.61], 0.57), ([0.7, 0.72, 0.69, 0.75], 0.715)])
+def test_the_p_beside_a_single_value_is_that_of_the_one_sample_t_test(scores: list, value: float):
+    assert t_p(scores, value) == pytest.approx(ttest_1samp(scores, value).pvalue)
+    assert t_p([value] * 3, value) == 1 and t_p([value] * 3, value + 0.1) == 0

@@ -8,8 +8,8 @@ from repro.claims.outcome import NOT_BUILT, NOT_MEASURED, NOT_RUN
 from repro.compare import Finding, compare
 from repro.papers.spec import Above, Paper, Rising, Suite
 from repro.records import Folder
-from repro.statistics import FEWEST_SEEDS, describe, t_interval
 from repro.statistics import compare as compare_seeds
+from repro.statistics import describe
 
 DIGITS = {"percent": 1, "fraction": 3}
 
@@ -106,23 +106,22 @@ def sides_compared(sides: Sequence[tuple[Side, Side]], labels: Sequence[str], un
 
     Values of both are of one machine kind where they have one in common: the one with most seeds. Two trained networks
     are compared by the exact two-sample permutation test over seeds. A system without parameters has one value and no
-    seeds: the other is above or below it where the 95 % t interval over its seeds (three at least) lies on one side.
+    seeds: the other is held against it by the one-sample t test over its seeds, three at least.
     """
     chosen = [_chosen(one, other) if not (one.why or other.why) else None for one, other in sides]
-    usual = [i for i, (one, other) in enumerate(sides) if chosen[i] and not (one.untrained or other.untrained)]
-    seeds = dict(zip(usual, compare_seeds([chosen[index][:2] for index in usual])))
+    there = [index for index, each in enumerate(chosen) if each]
+    fixed = {place for place, index in enumerate(there) if any(side.untrained for side in sides[index])}
+    found = dict(zip(there, compare_seeds([chosen[index][:2] for index in there], fixed=fixed)))
     tested = []
     for index, (one, other) in enumerate(sides):
         if chosen[index] is None:
             tested.append(_untested(labels[index], one, other))
             continue
         first, second, remark = chosen[index]
-        word = str(seeds[index].word) if index in seeds else _against_one(first, second, one.untrained)
-        said = str(seeds[index]) if index in seeds else f"{word} by the interval over seeds"
         means = [describe(values, unit=units[index], digits=DIGITS[units[index]]) for values in (first, second)]
-        text = f"{labels[index]}{one.name} {means[0]} against {other.name} {means[1]}: {said}{remark}"
+        text = f"{labels[index]}{one.name} {means[0]} against {other.name} {means[1]}: {found[index]}{remark}"
         n = tuple(len(v) for v, side in ((first, one), (second, other)) if not side.untrained)
-        tested.append(Tested(word, text, n))
+        tested.append(Tested(found[index].word, text, n))
     return tested
 
 
@@ -134,17 +133,6 @@ def _chosen(one: Side, other: Side) -> tuple[Sequence[float], Sequence[float], s
         return one.values[kind], other.values[kind], ""
     first, second = next(iter(one.values)), next(iter(other.values))
     return one.values[first], other.values[second], f"; different machines, {first} and {second}"
-
-
-def _against_one(first: Sequence[float], second: Sequence[float], first_is_one: bool) -> str:
-    """The word where one side is a single value without seeds."""
-    (value, *_), seeds = (first, second) if first_is_one else (second, first)
-    if len(seeds) < FEWEST_SEEDS:
-        return "n too small"
-    low, high = t_interval(seeds)
-    if low <= value <= high:
-        return "tie"
-    return "above" if (value < low) != first_is_one else "below"
 
 
 def _untested(label: str, one: Side, other: Side) -> Tested:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
@@ -25,8 +25,8 @@ class Curve:
         row, quantity: what it shows.
         position: (k,) epochs or steps.
         mean: (k,) over seeds.
-        spread: (k,) standard deviation over seeds, 0 under two.
-        n: seeds.
+        spread: (k,) standard deviation over seeds, NaN under two.
+        n: (k,) seeds.
     """
 
     row: str
@@ -34,7 +34,17 @@ class Curve:
     position: np.ndarray
     mean: np.ndarray
     spread: np.ndarray
-    n: int
+    n: np.ndarray
+
+    @property
+    def seeds(self) -> int:
+        """How many seeds there are."""
+        return int(self.n.max())
+
+    def shared(self) -> "Curve":
+        """Return it as far as all seeds go: beyond, a mean over fewer would jump."""
+        whole = self.n == self.seeds
+        return replace(self, **{name: getattr(self, name)[whole] for name in ("position", "mean", "spread", "n")})
 
 
 def curves_of(comparison: Comparison) -> list[Curve]:
@@ -62,13 +72,14 @@ def _curve(finding: Finding, quantity: str, axis: str) -> Curve | None:
         return None
     positions = sorted(by_position)
     values = [np.array(by_position[position]) for position in positions]
+    n = np.array([len(each) for each in values])
     return Curve(
         row=finding.row.name,
         quantity=quantity,
         position=np.array(positions),
         mean=np.array([each.mean() for each in values]),
-        spread=np.array([each.std(ddof=1) if len(each) > 1 else 0.0 for each in values]),
-        n=len(finding.records),
+        spread=np.array([each.std(ddof=1) if len(each) > 1 else np.nan for each in values]),
+        n=n,
     )
 
 
@@ -82,7 +93,7 @@ def draw(comparison: Comparison, title: str):
         axes,
     ):
         for panel, quantity in zip(axes[0], table.curves):
-            shown = [curve for curve in curves if curve.quantity == quantity]
+            shown = [curve.shared() for curve in curves if curve.quantity == quantity]
             panel.set_title(NAMES[quantity])
             panel.set_xlabel(table.axis)
             panel.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
@@ -93,7 +104,7 @@ def draw(comparison: Comparison, title: str):
                 colour, dash = COLOURS[index % len(COLOURS)], DASHES[index // len(COLOURS) % len(DASHES)]
                 marked = {"marker": MARKERS[index % len(MARKERS)], "markevery": -(-len(curve.position) // MARKED)}
                 panel.plot(curve.position, curve.mean, dash, color=colour, label=curve.row, markersize=3.5, **marked)
-                if curve.n > 1:
+                if curve.seeds > 1:
                     low, high = curve.mean - curve.spread, curve.mean + curve.spread
                     panel.fill_between(curve.position, low, high, color=colour, alpha=0.2, linewidth=0)
         axes[0][0].set_ylabel("loss")
@@ -108,13 +119,14 @@ def draw(comparison: Comparison, title: str):
 
 def _seeds(curves: list[Curve]) -> str:
     """How many seeds are behind the curves, and what the bands are."""
-    counts = sorted({curve.n for curve in curves})
+    counts = sorted({curve.seeds for curve in curves})
     if not counts:
         return ""
     if counts[-1] == 1:
         return "Curves: one seed (n = 1), so no spread is shown."
     n = f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
-    return f"Curves: means over seeds ({n}); bands: plus and minus their standard deviation."
+    ends = "; a mean ends with the first of its seeds" if any(curve.n.min() < curve.seeds for curve in curves) else ""
+    return f"Curves: means over seeds ({n}); bands: plus and minus their standard deviation{ends}."
 
 
 def as_csv(comparison: Comparison) -> str:
@@ -123,6 +135,7 @@ def as_csv(comparison: Comparison) -> str:
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["row", "curve", comparison.table.axis, "mean", "spread", "n"])
     for curve in curves_of(comparison):
-        for position, mean, spread in zip(curve.position, curve.mean, curve.spread):
-            writer.writerow([curve.row, curve.quantity, f"{position:g}", f"{mean:.6g}", f"{spread:.6g}", curve.n])
+        for position, mean, spread, n in zip(curve.position, curve.mean, curve.spread, curve.n):
+            deviation = f"{spread:.6g}" if n > 1 else ""
+            writer.writerow([curve.row, curve.quantity, f"{position:g}", f"{mean:.6g}", deviation, n])
     return buffer.getvalue()

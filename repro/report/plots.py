@@ -51,18 +51,19 @@ def _as_curves(table: Table) -> Figure:
 
 
 def _panel(quantity: str, found: list[Curve]) -> dict:
-    return {"name": NAMES[quantity], "curves": [_curve(curve) for curve in found if curve.quantity == quantity]}
+    curves = [_curve(curve.shared()) for curve in found if curve.quantity == quantity]
+    return {"name": NAMES[quantity], "curves": curves}
 
 
 def _curve(curve: Curve) -> dict:
     kept = _kept(len(curve.position))
     drawn = {
         "row": curve.row,
-        "n": curve.n,
+        "n": curve.seeds,
         "x": [float(f"{each:g}") for each in curve.position[kept]],
         "y": _short(curve.mean[kept]),
     }
-    return drawn | ({"spread": _short(curve.spread[kept])} if curve.n > 1 else {})
+    return drawn | ({"spread": _short(curve.spread[kept])} if curve.seeds > 1 else {})
 
 
 def _kept(count: int) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Spread over seeds of one network, and exact tests between two networks."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import comb, sqrt
@@ -21,7 +21,7 @@ class Comparison:
             outcome of so few seeds in a table of so many comparisons could have been at most 0.05.
         difference: mean of the first network's scores minus the second's, a fraction.
         n: seeds, or turns of a clock, of the first and of the second network.
-        p: two-sided p of the permutation test.
+        p: two-sided p of the permutation test, or of the t test beside a system without seeds.
         adjusted: the same after Holm's correction over the table.
         smallest: the smallest adjusted p that was possible.
     """
@@ -124,20 +124,43 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def compare(pairs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> list[Comparison]:
+def t_p(scores: Sequence[float], value: float) -> float:
+    """Return the two-sided p of the one-sample t test that the mean over seeds is `value`; 0 or 1 without a spread.
+
+    Source: Student 1908, "The probable error of a mean".
+    """
+    from scipy.special import stdtr  # scipy.stats would cost 0.65 s to import
+
+    values = np.asarray(_finite(scores))
+    error, distance = values.std(ddof=1) / sqrt(len(values)), abs(values.mean() - value)
+    if error == 0:
+        return float(distance == 0)
+    return float(2 * stdtr(len(values) - 1, -distance / error))
+
+
+def compare(
+    pairs: Sequence[tuple[Sequence[float], Sequence[float]]], *, fixed: Collection[int] = ()
+) -> list[Comparison]:
     """Return how the first network of each pair stands to the second; all pairs of a table are one family for
     Holm.
 
-    A pair in which a network has fewer than two seeds is "n too small" and does not count in the family.
+    A pair in which a network has fewer than two seeds is "n too small" and does not count in the family. One of a
+    system without seeds has the p of the one-sample t test, and needs three seeds of the other.
 
     Args:
         pairs: scores over seeds of two networks each, fractions.
+        fixed: the places of pairs in which one side is the single value of a system without seeds.
     """
-    usable = [i for i, pair in enumerate(pairs) if min(map(len, pair)) > 1]
-    p_values = [permutation_p(*pairs[i]) for i in usable]
-    limits = [smallest_p(*map(len, pairs[i])) for i in usable]
+    usable = [i for i, pair in enumerate(pairs) if (max(map(len, pair)) > 2 if i in fixed else min(map(len, pair)) > 1)]
+    p_values = [_fixed_p(*pairs[i]) if i in fixed else permutation_p(*pairs[i]) for i in usable]
+    limits = [0.0 if i in fixed else smallest_p(*map(len, pairs[i])) for i in usable]
     tests = dict(zip(usable, zip(p_values, holm(p_values), holm(limits))))
     return [_comparison(*pair, *tests.get(i, (1.0, 1.0, 1.0))) for i, pair in enumerate(pairs)]
+
+
+def _fixed_p(first: Sequence[float], second: Sequence[float]) -> float:
+    one, seeds = sorted((first, second), key=len)
+    return t_p(seeds, one[0])
 
 
 def _comparison(
