@@ -15,7 +15,7 @@ from repro.compare import SEEDS, home_of
 from repro.data import DATASETS, dataset_class
 from repro.data.archive import Limits, unpack
 from repro.data.base import Part
-from repro.faults import contradictions, record_faults
+from repro.faults import UNREADABLE, contradictions, record_faults
 from repro.files import write_atomically
 from repro.records import FILES, Record
 
@@ -28,6 +28,12 @@ WANTED = {  # what the JSON object of a record holds; None is said by `null`
     "id": str, "run": dict, "classes": list, "scores": dict, "lists": dict, "training": (dict, type(None)),
     "network": dict, "structure": (dict, type(None)), "provenance": dict,
 }  # fmt: skip
+INSIDE = {  # what some of its fields hold at least
+    "training": {"steps": int, "ended": str, "selected_epoch": int, "label_pixels": list},
+    "network": {"parameters": int, "flops": (int, type(None)), "size": list},
+    "provenance": {"commit": str, "kind": str, "machines": list, "seconds": (int, float)},
+}
+LARGEST = 2**63  # no count or time is as large
 _NAME = re.compile(r"records/([0-9a-f]{12}@[A-Za-z0-9._-]{1,80})(\.json|\.csv|\.npz|\.log\.jsonl)")
 _HASH = re.compile(r"[0-9a-f]{16}")
 _PATH = re.compile(r"(?:^|[\s=:,;'\"(\[])(?:~?/[A-Za-z0-9_.-]+/|[A-Za-z]:[\\/]|\\\\)")
@@ -122,7 +128,7 @@ def manifest_faults(opened: Path, found: Sequence[Record]) -> Iterator[str]:
         manifest = json.loads((opened / MANIFEST).read_bytes())
         version, files, data = manifest["version"], manifest["files"], manifest["data"]
         named = {str(name): str(digest) for name, digest in files.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except UNREADABLE as error:
         yield f"{MANIFEST} is not one ({type(error).__name__}: {error}); make it by repro collect --pack"
         return
     if version != VERSION:
@@ -140,7 +146,7 @@ def manifest_faults(opened: Path, found: Sequence[Record]) -> Iterator[str]:
     try:
         if data != _manifest_hashes(found):
             yield f"the data hashes of {MANIFEST} are not those of the records' lists"
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except UNREADABLE as error:
         yield f"the data hashes cannot be compared ({type(error).__name__}: {error})"
 
 
@@ -150,7 +156,7 @@ def content_faults(record: Record) -> list[str]:
         faults = [*_schema_faults(record), *_size_faults(record)]
         if not faults:
             faults = [*record_faults(record), *_count_faults(record.data), *_text_faults(record)]
-    except (ValueError, KeyError, TypeError, AttributeError, OSError, zipfile.BadZipFile, RecursionError) as error:
+    except UNREADABLE as error:
         faults = [f"cannot be read ({type(error).__name__}: {error})"]
     return faults
 
@@ -166,6 +172,12 @@ def _schema_faults(record: Record) -> Iterator[str]:
             yield f"the field {name[:40]!a} is in no record"
         elif name not in data or not isinstance(data[name], WANTED[name]):
             yield f"the field {name!r} is missing or of another kind"
+        elif data[name] is not None:
+            for part, kind in INSIDE.get(name, {}).items():
+                if part not in data[name] or not isinstance(data[name][part], kind):
+                    yield f"the field {name!r} lacks {part!r}, or it is of another kind"
+    if any(not abs(number) < LARGEST for number in _numbers(data)):
+        yield f"a number is not finite or beyond {LARGEST}"
 
 
 def _size_faults(record: Record) -> Iterator[str]:
@@ -211,7 +223,9 @@ def _text_faults(record: Record) -> Iterator[str]:
         yield f"its evidence names an image {odd[0][:40]!a}; expected 16 hex digits of a hash"
     units = {str(unit) for each in counts for unit in each.units}
     for text in (*_strings(record.data), *sorted(units)):
-        if len(text) > TEXT:
+        if not text.isprintable():
+            yield f"{text[:100]!a} holds what no terminal should be sent"
+        elif len(text) > TEXT:
             yield f"a string of {len(text)} characters, {text[:20]!a} ..., is longer than any in a record"
         elif _PATH.search(text):
             yield f"{text[:100]!a} is a path of a machine"
@@ -225,6 +239,15 @@ def _text_faults(record: Record) -> Iterator[str]:
 
 def _is_number(value: object) -> bool:
     return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
+
+
+def _numbers(value: object) -> Iterator[float]:
+    """Every number in a JSON value."""
+    if isinstance(value, (int, float)):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _numbers(item)
 
 
 def _strings(value: object) -> Iterator[str]:

@@ -6,6 +6,7 @@ import io
 import pickle
 import re
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from repro.files import write_atomically
 
 _NAME = re.compile(r"checkpoint-(\d{9})\.([0-9a-f]{64})\.pt")
 GENERATIONS = 2
+TRAINED = ("identity", "network", "average", "selected")  # what a training's state holds of its weights
 
 
 def save(folder: Path, step: int, state: dict) -> Path:
@@ -82,6 +84,11 @@ def read(path: Path, device: torch.device | str = "cpu") -> dict:
     return decode(data, device)
 
 
+def lacking(state: object, parts: Iterable[str] = (*TRAINED, "progress", "optimiser", "scaler")) -> str:
+    """Return which of `parts`, by default all that a training goes on from, a state lacks; "" where it has them."""
+    return ", ".join(name for name in parts if not isinstance(state, dict) or name not in state)
+
+
 def encode(state: object) -> memoryview:
     """Return the bytes of a state: nested dicts and lists of tensors, numbers and strings."""
     buffer = io.BytesIO()
@@ -94,7 +101,8 @@ def decode(data: bytes | memoryview, device: torch.device | str = "cpu") -> obje
     try:
         return torch.load(io.BytesIO(data), map_location=device, weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise ValueError(f"not plain tensors, numbers and strings: {str(error).splitlines()[0]}") from None
+        first, *_ = (*str(error).splitlines(), "nothing is in it")
+        raise ValueError(f"not plain tensors, numbers and strings: {first}") from None
 
 
 def clear(folder: Path) -> None:

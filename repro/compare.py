@@ -166,7 +166,7 @@ def _external(each: External, column: Column, stand: Stand | None) -> Finding:
     row = Row(name=f"external: {each.id}", extra=True, untrained=True)
     fits = stand is not None and stand.test == each.data["data"]
     scores = _all_scores([each], column, stand) if fits else ()
-    return Finding(row, column, stand, None, scores, (0,) * len(scores), each.kind, (each,) if fits else ())
+    return Finding(row, column, stand, None, scores, (0,) * len(scores), each.kind, (each,) if scores else ())
 
 
 class _Seeds:

@@ -1,8 +1,12 @@
 """What is wrong with records: where one does not follow from itself, and where two contradict each other."""
 
 import json
+import lzma
 import math
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 import numpy as np
 
@@ -11,7 +15,10 @@ from repro.metrics import BINS, Evidence
 from repro.records import Record
 from repro.training.stream import learning_rate, steps_per_epoch
 
-UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OSError)  # what damaged files lead to
+UNREADABLE = (  # what damaged files lead to, and those that somebody made
+    *(ValueError, LookupError, TypeError, AttributeError, OSError, EOFError, ArithmeticError, RuntimeError),
+    *(MemoryError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+)
 
 
 def record_faults(record: Record) -> list[str]:
@@ -103,6 +110,14 @@ def _wrong_training(run: plan.Run, data: dict, curve: list[dict]) -> Iterator[st
     if (training is None) == run.trained:
         yield f"it has {'no' if run.trained else 'a'} training, and its recipe {recipe.epochs} epochs"
     if training is None or not run.trained:
+        return
+    known = ("step", "epoch", "learning_rate", "train_loss")
+    if any(point.get(name) is None for point in curve for name in known):
+        yield f"a point of its curve lacks one of {', '.join(known)}"
+        return
+    steps = [0, *(point["step"] for point in curve)]
+    if not all(0 <= one < other < math.inf for one, other in pairwise(steps)):
+        yield "the steps of its curve do not rise"
         return
     each = steps_per_epoch(data["lists"]["train"]["n"], recipe.batch)
     whole, last = each * recipe.epochs, curve[-1]["step"] if curve else 0

@@ -126,6 +126,12 @@ def _check_networks(networks: Sequence[str], options) -> None:
     runs = [run_of(network, options.recipe, recipe, options.seed) for network in networks]
     check_weights(runs)
     check_batches(runs)
+    shape = options.crop or recipe.crop or options.size or recipe.size
+    if "diagonal_flip" in recipe.augmentations and shape and shape[0] != shape[1]:
+        raise ValueError(
+            f"--recipe {options.recipe} flips along the diagonal, and {shape[0]}x{shape[1]} is no square; give a "
+            "square --size or --crop"
+        )
 
 
 def keep(options, below: Path):

@@ -80,7 +80,7 @@ class Record:
         """The record: identity, scores, lists, provenance; ValueError where the file is damaged."""
         try:
             return json.loads(self.path.read_text(encoding="utf-8"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{self.path}: not a record ({error}); restore it from git") from None
 
     @property
@@ -327,7 +327,7 @@ def read_run(path: Path, kind: type = dict):
         found = json.loads(path.read_bytes())
         if not isinstance(found, kind):
             raise ValueError(f"no {kind.__name__} is in it")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: damaged ({error}); delete its folder and train the run again.") from None
     return found
 

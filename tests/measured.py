@@ -83,7 +83,8 @@ def contents(run: Run, counted: dict[str, Evidence], *, kind: str = KIND, curve:
         "device": "cpu", "cpu": "An invented processor", "memory_gib": 8, "system": "Linux", "python": "3.11.9",
         "cuda": None, "libraries": {"torch": "2.15.0", "torchvision": "0.29.2"},
     }  # fmt: skip
-    training = {"steps": steps, "ended": "all epochs", "selected_epoch": losses[min(losses)] if losses else 0}
+    training = {"steps": steps, "ended": "all epochs", "label_pixels": [2, 1]}
+    training["selected_epoch"] = losses[min(losses)] if losses else 0
     return {
         "id": run.id,
         "run": run.identity(),

@@ -242,6 +242,9 @@ def test_what_is_known_of_the_data_decides(table, capsys):
     assert run(capsys, path, "--prevalence", "0.16-0.20")[0] == 0
     assert run(capsys, path, "--prevalence", "0.05-0.10")[0] == 1
     assert run(capsys, path, "--counts", counts)[0] == 0
+    for odd in ("1,234,000,9,000,000\n", "1\n"):
+        status, _, err = run(capsys, path, "--counts", table(f"positives,negatives\n{odd}", "odd.csv"))
+        assert status == 2 and "odd.csv: expected a CSV with whole numbers" in err
     assert run(capsys, path, "--counts", other)[0] == 1
     assert run(capsys, path, "--positives", "17", "--negatives", "83")[0] == 0
     status, out, _ = run(capsys, path, "--positives", "9", "--negatives", "91")

@@ -70,9 +70,7 @@ def test_another_session_of_the_same_numbers_is_told_from_other_numbers(tmp_path
     data = json.loads(path.read_text())
     data["provenance"]["seconds"] = 99.0
     path.write_bytes(records.record_bytes(data))
-    assert list(collect([runs], to).differing.values()) == [
-        "equal scores and evidence, another session (provenance)"
-    ]
+    assert list(collect([runs], to).differing.values()) == ["equal scores and evidence, another session (provenance)"]
 
 
 def test_what_does_not_follow_from_its_evidence_is_refused_and_the_others_come_in(tmp_path: Path):
@@ -259,6 +257,12 @@ def set_at(*path, value):
         (set_at("provenance", "commit", value="C:\\Users\\x"), "is a path of a machine"),
         (set_at("lists", "selection", "images", value=["0" * 16]), "selection and report share 1 images"),
         (set_at("lists", value=[]), "the field 'lists' is missing or of another kind"),
+        (set_at("network", value={}), "the field 'network' lacks 'flops', or it is of another kind"),
+        (set_at("training", value={}), "the field 'training' lacks 'steps', or it is of another kind"),
+        (set_at("provenance", "seconds", value="1"), "the field 'provenance' lacks 'seconds', or it is"),
+        (set_at("network", "parameters", value=10**400), "a number is not finite or beyond"),
+        (set_at("scores", "last native whole", "miou", value=10**400), "a number is not finite or beyond"),
+        (set_at("provenance", "commit", value="\x1b[31m"), "'\\x1b[31m' holds what no terminal should be sent"),
     ],
 )
 def test_a_record_that_was_altered_is_found(packed: Path, change, fault: str):
@@ -328,6 +332,26 @@ def test_a_curves_head_holds_no_other_words(packed: Path):
     assert any("not a training curve" in each for each in bundle.judge(with_changes(packed, {name: data})).faults)
 
 
+@pytest.mark.parametrize(
+    ("points", "fault"),
+    [
+        (b"step,epoch,train_loss\n10,1,0.5\n", "a point of its curve lacks one of step, epoch, learning_rate"),
+        (b"step,epoch,learning_rate,train_loss\n10,1,0.001,0.5\n5,2,0.001,0.5\n", "the steps of its curve do not rise"),
+        (b"step,epoch,learning_rate,train_loss\n1e400,1,0.001,0.5\n", "the steps of its curve do not rise"),
+    ],
+)
+def test_a_curve_of_what_is_no_training_is_found(packed: Path, points: bytes, fault: str):
+    faults = bundle.judge(with_changes(packed, {first(packed, ".csv"): points})).faults
+    assert any(fault in each for each in faults), faults
+
+
+def test_an_archive_of_counts_that_nobody_can_open_is_a_fault_and_no_traceback(packed: Path):
+    name = first(packed, ".npz")
+    data = bytearray(members(packed)[name])
+    data[data.index(b"PK\x01\x02") + 6] = 205  # the version needed to open it
+    assert "cannot be read" in bundle.judge(with_changes(packed, {name: bytes(data)})).faults[0]
+
+
 def test_a_log_holds_numbers_of_a_curve_alone(packed: Path):
     name = first(packed, ".log.jsonl")
     faults = bundle.judge(with_changes(packed, {name: b'{"step": 1, "note": "hello"}\n'})).faults
@@ -337,7 +361,7 @@ def test_a_log_holds_numbers_of_a_curve_alone(packed: Path):
 def test_a_record_or_a_manifest_nested_too_deep_is_a_fault_and_no_traceback(packed: Path):
     deep = b"[" * 100_000
     record = first(packed, ".csv").replace(".csv", ".json")
-    assert "RecursionError" in bundle.judge(with_changes(packed, {record: deep})).faults[0]
+    assert "not a record (maximum recursion depth" in bundle.judge(with_changes(packed, {record: deep})).faults[0]
     assert "RecursionError" in bundle.judge(with_changes(packed, {"bundle.json": deep}, named=False)).faults[0]
 
 

@@ -189,6 +189,10 @@ def test_metadata_name_only_what_the_suite_knows(here: Path):
         save_file(state, here / "changed.safetensors", metadata={"repro": said})
         with pytest.raises(ValueError, match=sentence):
             repro.load(here / "changed.safetensors")
+    for said in ("hello", "9" * 5000, "[" * 100_000, json.dumps(about | {"run": about["run"] | {"options": None}})):
+        save_file(state, here / "changed.safetensors", metadata={"repro": said})
+        with pytest.raises(ValueError, match=r"changed\.safetensors: its metadata are not what"):
+            repro.load(here / "changed.safetensors")
 
 
 def test_nothing_exported_is_a_pickle(here: Path):

@@ -205,9 +205,7 @@ def test_a_network_is_trained_on_own_pairs_and_scored_on_their_test_part(folders
 
 
 @pytest.mark.slow
-def test_a_time_limit_stops_all_networks_and_the_same_call_goes_on(
-    folders, tmp_path, monkeypatch, capsys
-):
+def test_a_time_limit_stops_all_networks_and_the_same_call_goes_on(folders, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(own, "ROOT", tmp_path)
     monkeypatch.setenv("REPRO_CACHE", str(tmp_path / "cache"))
     small = ["--recipe", "paper2", "--epochs", "1", "--batch", "4", "--size", "16x16", "--quiet"]
@@ -264,6 +262,22 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_written(folder
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert own.main(arguments(folders, "--device", "cuda")) == 2
     assert "this torch cannot use a GPU" in capsys.readouterr().err
+    assert not [*tmp_path.glob("runs/own/*")]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--network", "pspnet", "--batch", "1"), "pspnet normalises a map of one pixel and needs 2 images at a time"),
+        (("--recipe", "paper2", "--size", "48x64"), "flips along the diagonal, and 48x64 is no square"),
+    ],
+)
+def test_what_the_recipe_cannot_do_is_refused_before_the_data_are_read(
+    folders, tmp_path, monkeypatch, capsys, options, sentence
+):
+    monkeypatch.setattr(own, "ROOT", tmp_path)
+    assert own.main(arguments(folders, *options)) == 2
+    assert sentence in capsys.readouterr().err
     assert not [*tmp_path.glob("runs/own/*")]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -227,6 +228,10 @@ def test_an_external_score_is_a_row_of_every_table_of_its_data(squares: Path, ma
         assert "100.0" in row and row.endswith("| external |")
         assert data["predictions"]["sha256"] in text
     assert "external: my-masks,,100.000,,1,external" in render(table, camvid, folder, "csv")
+    ranked = replace(table, columns=(replace(table.columns[0], metric="auc"), *table.columns[1:]))
+    (theirs,) = compare.compare(ranked, camvid, folder).externals  # a mask ranks nothing
+    assert [bool(each.records) for each in theirs] == [each.mean is not None for each in theirs]
+    assert theirs[0].mean is None
     elsewhere = compare.compare(table, plan.suite("cityscapes"), folder)
     assert elsewhere.externals == ()
 

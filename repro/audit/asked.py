@@ -98,7 +98,10 @@ def read_counts(path: Path) -> Counts:
         ValueError: no such file or columns, or a count is no whole number.
     """
     try:
-        rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
+        reader = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines(), strict=True)
+        rows = list(reader)
+        if len({*reader.fieldnames}) < len(reader.fieldnames) or any(None in {*row, *row.values()} for row in rows):
+            raise ValueError("a cell too many or too few, or a column twice")
         counts = [(int(row["positives"]), int(row["negatives"])) for row in rows]
     except (OSError, UnicodeDecodeError):
         raise ValueError(f"{path}: cannot be read; expected a CSV with the columns positives and negatives") from None

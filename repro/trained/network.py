@@ -107,10 +107,10 @@ def load(path: str | Path, *, weights: str | None = None, device: str | torch.de
     if weights not in (None, *WEIGHTS):
         raise ValueError(f"there are no weights {weights!r}; there are {' and '.join(WEIGHTS)}")
     about, state = _read(path, weights)
-    network = build(about.run.network, classes=len(about.class_names), **about.run.options)
     try:
+        network = build(about.run.network, classes=len(about.class_names), **about.run.options)
         network.load_state_dict(state)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         reason = " ".join(str(error).split())[:300]
         raise ValueError(f"{path}: weights of another form than {about.run.network} has here ({reason})") from None
     network = network.to(device).to(memory_format=torch.channels_last).eval()
@@ -144,7 +144,7 @@ def _why_without(folder: Path) -> str:
     """Why a folder holds no weights, as the end of a sentence."""
     if (folder / "record.json").exists():
         record = read_run(folder / "record.json")
-        if record["training"] is None:
+        if record.get("training") is None and "run" in record:
             return f"{record['run']['network']} was evaluated only, so that there are no weights to load"
         return "the weights of this run are gone; only its record is left"
     if any(folder.glob("checkpoint-*.pt")):
@@ -169,8 +169,8 @@ def _about(text: str, path: Path) -> About:
         said = json.loads(text)
         names, colours = tuple(map(str, said["classes"])), tuple(tuple(map(int, each)) for each in said["colours"])
         return About(_run_of(said["run"]), str(said["weights"]), names, colours)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{path}: its metadata lack what repro.export writes ({error})") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{path}: its metadata are not what repro.export writes ({error})") from None
 
 
 def about_run(folder: Path, weights: str) -> About:
@@ -185,7 +185,12 @@ def _of_checkpoint(path: Path, weights: str) -> tuple[About, dict[str, torch.Ten
         state = checkpoint.read(path)
     except ValueError as error:
         raise ValueError(f"{path}: {error}; copy the checkpoint again, under the name it was given") from None
-    run = _run_of(json.loads(state["identity"]))
+    if missing := checkpoint.lacking(state, checkpoint.TRAINED):
+        raise ValueError(f"{path}: no checkpoint of this version of the suite; it lacks {missing}")
+    try:
+        run = _run_of(json.loads(state["identity"]))
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{path}: does not say what it is of ({error})") from None
     names = (OwnData(path.parents[1] / "own") if run.train.data == "own" else dataset_class(run.train.data)).class_names
     about = About(run, weights, tuple(names), _colours(run.train.data, len(names)))
     tensors = state["selected"] if weights == "selected" else state["average"] or state["network"]

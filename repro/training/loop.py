@@ -297,6 +297,11 @@ class Trainer:
         if state is None:
             self.log.unlink(missing_ok=True)
             return None
+        if missing := checkpoint.lacking(state):
+            raise ValueError(
+                f"{self.folder}: its checkpoint was written by another version of the suite, without {missing}; delete "
+                "the folder to train from the start"
+            )
         if json.loads(state["identity"]) != self.identity:
             changed = difference(json.loads(state["identity"]), self.identity)
             raise ValueError(f"{self.folder}: the checkpoint is of another run ({changed}); use another folder")
