@@ -23,6 +23,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # colour or form alone tells
 PALETTES = {32: 12.0, 256: 3.0}  # colours: the most that they may change, root mean square, of 255
 MOST_SHADES = 20_000  # colours: a photograph has more
 _TAG = re.compile(rb"<[^<>]*>")
+_IDLE = re.compile(rb' transform="rotate\(-0 [^"]*"|(?<=<g) id="[^"]*"')  # turns by nothing, names of groups
 _FINER = re.compile(rb"(\.\d\d)\d+")  # of a coordinate
 _INDENT = re.compile(rb"^ +", re.MULTILINE)
 _PATH = re.compile(rb'(?<= d=")[^"]+')
@@ -85,10 +86,10 @@ def as_png(figure: Canvas) -> bytes:
 
 
 def as_svg(figure: Canvas) -> bytes:
-    """Return the figure as SVG without a date, with fixed ids, to a hundredth of a point and without indentation."""
+    """Return the figure as SVG without a date, with fixed ids, to a hundredth of a point and without what is idle."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "repro"})
-    drawn = _INDENT.sub(b"", _TAG.sub(lambda tag: _FINER.sub(rb"\1", tag[0]), buffer.getvalue()))
+    drawn = _INDENT.sub(b"", _TAG.sub(lambda tag: _FINER.sub(rb"\1", _IDLE.sub(b"", tag[0])), buffer.getvalue()))
     drawn = _PATH.sub(lambda path: _AROUND.sub(rb"\1", path[0]).rstrip(), drawn)
     # Letters are text, a quarter of the bytes of their outlines; Verdana is as wide as DejaVu Sans.
     return drawn.replace(b"'DejaVu Sans'", b"'DejaVu Sans', Verdana, sans-serif")
