@@ -13,7 +13,7 @@ import numpy as np
 from repro import plan, records
 from repro.metrics import BINS, Evidence
 from repro.records import Record
-from repro.training.stream import learning_rate, steps_per_epoch
+from repro.schedule import learning_rate, steps_per_epoch
 
 UNREADABLE = (  # what damaged files lead to, and those that somebody made
     *(ValueError, LookupError, TypeError, AttributeError, OSError, EOFError, ArithmeticError, RuntimeError),

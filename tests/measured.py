@@ -11,7 +11,7 @@ from repro import plan, records
 from repro.metrics import Evidence
 from repro.plan import Run
 from repro.records import Folder, Record
-from repro.training.stream import learning_rate
+from repro.schedule import learning_rate
 
 KIND = "cpu-torch2.15"
 CLASSES = ("road", "pole")

@@ -37,5 +37,5 @@ def test_they_are_planted_only_when_they_are_asked_for():
 def test_a_planted_defect_is_found_and_an_intact_tree_is_not(tmp_path):
     one = next(defect for defect in DEFECTS if defect.name == "the schedule is off")
     found, intact = defects.look(one, DEFECTS), defects.look(None, (one,))
-    assert found.test == "test_training_stream.py::test_the_cosine_schedule_by_hand" and not found.check
+    assert found.test == "test_training_stream.py::test_the_cosine_schedule_by_hand" and found.check
     assert (intact.test, intact.check) == ("", False)

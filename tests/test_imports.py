@@ -77,7 +77,8 @@ MAY = {
     "claims": READS,
     **{view: READS | VIEWS | LISTS for view in VIEWS},
     "demo": READS,
-    "check": READS | VIEWS | {"demo", "bundle"},
+    "check": READS | VIEWS | {"demo", "bundle", "faults"},
+    "faults": {"plan", "records", "metrics", "schedule"},
     "environment": set(),
     "command": set(),
     "files": set(),
@@ -87,7 +88,8 @@ MAY = {
     "losses": set(),
     "checkpoint": set(),
     "parallel": {"checkpoint", "machine"},
-    "training": {"losses", "checkpoint", "parallel", "papers", "data"},
+    "schedule": {"papers"},
+    "training": {"losses", "checkpoint", "parallel", "papers", "data", "schedule"},
     "evaluation": {"losses", "metrics", "parallel", "papers", "training"},
 }
 

@@ -12,7 +12,8 @@ from torch import nn
 
 from repro import checkpoint
 from repro.losses import Loss
-from repro.training import Events, Interrupted, NonFinite, Trainer, batch_at, learning_rate, read_log
+from repro.schedule import learning_rate
+from repro.training import Events, Interrupted, NonFinite, Trainer, batch_at, read_log
 
 STEPS = 24  # 8 epochs of ceil(10 / 4) = 3 steps
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from repro.training import Stream, batch_at, learning_rate, normalise, permutation, steps_per_epoch
+from repro.schedule import learning_rate, steps_per_epoch
+from repro.training import Stream, batch_at, normalise, permutation
 from repro.training.stream import seed_of
 
 SIZES = {"n": st.integers(1, 50), "batch": st.integers(1, 16), "seed": st.integers(0, 10**6)}

@@ -51,7 +51,7 @@ DEFECTS = (
            'return _image_tensor(image), torch.from_numpy(np.array(label, order="C"))',
            "return _image_tensor(image), torch.from_numpy(np.roll(label, 1, axis=1))",
            "tests/test_data_samples.py -k file"),
-    Defect("the schedule is off", "repro/training/stream.py",
+    Defect("the schedule is off", "repro/schedule.py",
            "(1 + math.cos(math.pi * step / total)) / 2", "1.0",
            "tests/test_training_stream.py -k schedule"),
     Defect("Dice has the wrong sign", "repro/losses.py",

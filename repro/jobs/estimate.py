@@ -18,6 +18,7 @@ from repro.networks import build
 from repro.papers.spec import Suite
 from repro.plan import Job, Run
 from repro.runner import Setting, needs_recomputation, open_lists
+from repro.schedule import steps_per_epoch
 from repro.suite import short
 from repro.training import (
     AUTOCAST,
@@ -26,7 +27,6 @@ from repro.training import (
     explained,
     make_optimiser,
     normalise,
-    steps_per_epoch,
 )
 from repro.words import duration, many
 

@@ -9,7 +9,8 @@ from repro.command import BUSY, DONE, FAILED, STOPPED, Stop
 from repro.plan import Job
 from repro.progress import Watch
 from repro.runner import Busy, Setting, open_lists, perform, run_folder
-from repro.training import Events, Interrupted, steps_per_epoch
+from repro.schedule import steps_per_epoch
+from repro.training import Events, Interrupted
 
 RETRIES = 3  # times a run is begun again at the same step after its process was lost
 

@@ -6,7 +6,7 @@ from repro.training.log import read_log
 from repro.training.loop import INTERVAL, Trainer
 from repro.training.state import Events, Interrupted, NonFinite, Progress, Trained
 from repro.training.step import AUTOCAST, copy_weights, make_optimiser, normalise
-from repro.training.stream import Stream, batch_at, learning_rate, permutation, steps_per_epoch
+from repro.training.stream import Stream, batch_at, permutation
 
 __all__ = [
     "AUTOCAST",
@@ -24,10 +24,8 @@ __all__ = [
     "copy_weights",
     "exact_operations",
     "explained",
-    "learning_rate",
     "make_optimiser",
     "normalise",
     "permutation",
     "read_log",
-    "steps_per_epoch",
 ]

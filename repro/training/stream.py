@@ -1,12 +1,9 @@
-"""The stream of samples and the schedule: each a pure function of the step's number."""
+"""The stream of samples: a pure function of the step's number."""
 
 import functools
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-
-from repro.papers.spec import Recipe
 
 
 @functools.lru_cache(maxsize=4)  # each batch of an epoch asks for it
@@ -34,29 +31,11 @@ def seed_of(seed: int, step: int) -> int:
     return (seed * 0x9E3779B1 + step) % 2**32
 
 
-def steps_per_epoch(n: int, batch: int) -> int:
-    """Return ceil(n / batch): no batch is ever short, the stream runs on into the next permutation."""
-    return -(-n // batch)
-
-
 def batch_at(step: int, *, n: int, batch: int, seed: int) -> list[tuple[int, int]]:
     """Return the (epoch, index) pairs of a step: positions step * batch to (step + 1) * batch - 1 of the stream."""
     positions = range(step * batch, (step + 1) * batch)
     orders = {epoch: permutation(seed, epoch, n) for epoch in {position // n for position in positions}}
     return [(position // n, int(orders[position // n][position % n])) for position in positions]
-
-
-def learning_rate(step: int, total: int, recipe: Recipe) -> float:
-    """Return the rate of a step: eta_min + (eta_max - eta_min)(1 + cos(pi step / total)) / 2, or the constant.
-
-    Source: Loshchilov and Hutter 2017, eq. 5, without restarts; both papers' "cosine annealing".
-    """
-    if recipe.schedule is None:
-        return recipe.learning_rate
-    if recipe.schedule != "cosine":
-        raise ValueError(f"there is no schedule {recipe.schedule!r}; there is cosine")
-    low = recipe.final_learning_rate or 0.0
-    return low + (recipe.learning_rate - low) * (1 + math.cos(math.pi * step / total)) / 2
 
 
 class Stream:
