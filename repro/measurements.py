@@ -35,9 +35,6 @@ def cost_of(network: str, options: dict, size: Iterable[int], tables: Path = TAB
     return {line["kind"]: line for line in lines if (line["network"], line["options"], line["size"]) == wanted}
 
 
-def seconds_per_image(
-    network: str, options: dict, size: Iterable[int], tables: Path = TABLES
-) -> dict[str, list[float]]:
-    """Return the measured seconds of a forward pass over one image, by machine kind, one a turn."""
-    lines = cost_of(network, options, size, tables)
-    return {kind: [float(each) for each in line["seconds"].split()] for kind, line in lines.items() if line["seconds"]}
+def seconds_of(line: dict[str, str]) -> list[float]:
+    """Return the seconds of a forward pass over one image that a line of `cost_of` has, one a turn."""
+    return [float(each) for each in line["seconds"].split()]

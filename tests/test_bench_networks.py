@@ -38,7 +38,7 @@ def test_the_table_is_found_again_by_network_options_and_size(tmp_path):
     (line,) = csv.DictReader(io.StringIO(sheet.csv()))
     assert line["parameters"] == "29450259" and int(line["flops"]) > 0 and int(line["peak_bytes"]) > 4 * 29450259
     options = {"encoder_name": "vgg16_bn", "width": 64}
-    found = measurements.seconds_per_image("segnet", options, (32, 64), tmp_path)
-    assert list(found) == [line["kind"]] and len(found[line["kind"]]) == 2
-    assert measurements.seconds_per_image("segnet", options, (64, 64), tmp_path) == {}
+    found = measurements.cost_of("segnet", options, (32, 64), tmp_path)
+    assert found == {line["kind"]: line} and len(measurements.seconds_of(line)) == 2
+    assert measurements.cost_of("segnet", options, (64, 64), tmp_path) == {}
     assert measurements.lines_of("memory", tmp_path) == []

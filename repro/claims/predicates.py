@@ -9,7 +9,7 @@ from repro.claims.outcome import NOT_BUILT, NOT_MEASURED, NOT_RUN, Outcome, noth
 from repro.claims.pairs import Pair, Side, Tested, pairs_of, sides_compared
 from repro.compare import Finding, compare
 from repro.curves import points_of
-from repro.measurements import seconds_per_image
+from repro.measurements import cost_of, seconds_of
 from repro.papers.spec import (
     Above,
     BackgroundAbove,
@@ -160,23 +160,26 @@ def faster(predicate: Faster, suite: Suite, folder: Folder) -> Outcome:
     """
     found = _row_findings(predicate.table, suite, folder)
     rows = (predicate.row, *predicate.others)
-    timed = {name: _times(predicate.table, found[name], suite, folder) for name in rows}
-    if not any(timed.values()):
+    lines = {name: _lines(predicate.table, found[name], suite, folder) for name in rows}
+    if not any(lines.values()):
         if not any(found[name].records for name in rows):
             return Outcome(missing=NOT_RUN)
         return Outcome(missing=NOT_MEASURED, numbers=tuple(_cost(name, found[name]) for name in rows))
 
     def side(name: str) -> Side:
-        return Side(name, timed[name], why="" if timed[name] else _why(found[name]))
+        turns = {kind: seconds_of(line) for kind, line in lines[name].items()}
+        return Side(name, turns, why="" if turns else _why(found[name]))
 
-    return _lower(predicate.row, predicate.others, side, "seconds an image: ")
+    first = next(line for each in lines.values() for line in each.values())
+    processor = first["cpu"] if first["device"] == "cpu" else first["device"]
+    return _lower(predicate.row, predicate.others, side, f"{first['clock']} an image on {processor}: ")
 
 
-def _times(table: str, finding: Finding, suite: Suite, folder: Folder) -> dict[str, list[float]]:
-    """Measured seconds an image of a row's network, by machine kind."""
+def _lines(table: str, finding: Finding, suite: Suite, folder: Folder) -> dict[str, dict[str, str]]:
+    """What was timed of a row's network, by machine kind."""
     run = plan.run_of(plan.exhibit(table), finding.row, finding.column.data, suite)
     size = run and (run.recipe.crop or run.recipe.size)
-    return seconds_per_image(run.network, run.options, size, folder.records.parent) if size else {}
+    return cost_of(run.network, run.options, size, folder.records.parent) if size else {}
 
 
 def _cost(name: str, finding: Finding) -> str:
