@@ -1,10 +1,7 @@
 """What is wrong with records: where one does not follow from itself, and where two contradict each other."""
 
 import json
-import lzma
 import math
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
@@ -15,10 +12,7 @@ from repro.metrics import BINS, Evidence
 from repro.records import Record
 from repro.schedule import learning_rate, steps_per_epoch
 
-UNREADABLE = (  # what damaged files lead to, and those that somebody made
-    *(ValueError, LookupError, TypeError, AttributeError, OSError, EOFError, ArithmeticError, RuntimeError),
-    *(MemoryError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
-)
+UNREADABLE = (*records.UNREADABLE, LookupError, AttributeError, ArithmeticError)  # what made-up contents lead to
 
 
 def record_faults(record: Record) -> list[str]:

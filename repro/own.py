@@ -121,8 +121,8 @@ def _check_networks(networks: Sequence[str], options) -> None:
     """Raise unless every network can have the weights and the batch asked for, before the data are looked at."""
     from repro.runner import check_batches, check_weights  # torch takes seconds to import
 
-    recipe = replace(declared(options.recipe), weights=options.weights)
-    recipe = replace(recipe, batch=options.batch or recipe.batch)
+    recipe = declared(options.recipe)
+    recipe = replace(recipe, weights=options.weights, batch=options.batch or recipe.batch)
     runs = [run_of(network, options.recipe, recipe, options.seed) for network in networks]
     check_weights(runs)
     check_batches(runs)

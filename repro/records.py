@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FILES = {"record": ".json", "curve": ".csv", "evidence": ".npz"}
 CURVE = ("step", "epoch", "learning_rate", "train_loss", "selection_loss", "selection_score", "report_loss", "seconds")
 _NAME = re.compile(r"([0-9a-f]{12})@([A-Za-z0-9._-]{1,80})\.json")
-_UNREADABLE = (  # what numpy and zipfile raise for bytes that are no archive of arrays
+UNREADABLE = (  # what numpy and zipfile raise for bytes that are no archive of arrays
     *(OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, SyntaxError),
     *(NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
 )
@@ -229,7 +229,7 @@ def read_evidence(path: Path) -> dict[str, Evidence]:
             arrays = {name: archive[name] for name in archive.files}
         if not all(isinstance(each, np.ndarray) and each.nbytes >= each.size for each in arrays.values()):
             raise ValueError("an array of nothing")  # its items cost no byte, so that there may be any number
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise ValueError(f"{path}: not a file of evidence ({error}); restore it from git") from None
     shared = {name: arrays[name] for name in ("images", "units") if name in arrays}
     stacks = [name.removeprefix("names ") for name in arrays if name.startswith("names ")]
