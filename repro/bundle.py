@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from repro import plan, records
+from repro import forms, plan, records
 from repro.compare import SEEDS, home_of
 from repro.data import DATASETS, dataset_class
 from repro.data.archive import Limits, unpack
@@ -24,16 +24,6 @@ LIMITS = Limits(entries=40_000, bytes=2 * 2**30, ratio=200)
 UNPACKED_BYTES = 64 * 2**20  # of one record's evidence
 TEXT = 300  # characters of the longest string in a record: an image in letters is longer
 LOG_FIELDS = {*records.CURVE, "skipped"}  # of a point of a training log; numbers all
-WANTED = {  # what the JSON object of a record holds; None is said by `null`
-    "id": str, "run": dict, "classes": list, "scores": dict, "lists": dict, "training": (dict, type(None)),
-    "network": dict, "structure": (dict, type(None)), "provenance": dict,
-}  # fmt: skip
-INSIDE = {  # what some of its fields hold at least
-    "training": {"steps": int, "ended": str, "selected_epoch": int, "label_pixels": list},
-    "network": {"parameters": int, "flops": (int, type(None)), "size": list},
-    "provenance": {"commit": str, "kind": str, "machines": list, "seconds": (int, float)},
-}
-LARGEST = 2**63  # no count or time is as large
 _NAME = re.compile(r"records/([0-9a-f]{12}@[A-Za-z0-9._-]{1,80})(\.json|\.csv|\.npz|\.log\.jsonl)")
 _HASH = re.compile(r"[0-9a-f]{16}")
 _PATH = re.compile(r"(?:^|[\s=:,;'\"(\[])(?:~?/[A-Za-z0-9_.-]+/|[A-Za-z]:[\\/]|\\\\)")
@@ -162,22 +152,11 @@ def content_faults(record: Record) -> list[str]:
 
 
 def _schema_faults(record: Record) -> Iterator[str]:
-    """Fields that are missing, too many or of another kind."""
-    data = record.data
-    if not isinstance(data, dict):
-        yield "it is not a JSON object"
-        return
-    for name in sorted({*WANTED, *data}):
-        if name not in WANTED:
-            yield f"the field {name[:40]!a} is in no record"
-        elif name not in data or not isinstance(data[name], WANTED[name]):
-            yield f"the field {name!r} is missing or of another kind"
-        elif data[name] is not None:
-            for part, kind in INSIDE.get(name, {}).items():
-                if part not in data[name] or not isinstance(data[name][part], kind):
-                    yield f"the field {name!r} lacks {part!r}, or it is of another kind"
-    if any(not abs(number) < LARGEST for number in _numbers(data)):
-        yield f"a number is not finite or beyond {LARGEST}"
+    """Fields that no record has, and numbers that nothing comes to."""
+    for name in sorted({*record.data} - {*forms.RECORD}):
+        yield f"the field {name[:40]!a} is in no record"
+    if any(not abs(number) < forms.LARGEST for number in _numbers(record.data)):
+        yield f"a number is not finite or beyond {forms.LARGEST}"
 
 
 def _size_faults(record: Record) -> Iterator[str]:

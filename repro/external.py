@@ -3,8 +3,10 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from repro.files import write_atomically
+from repro.forms import LIST, RECORD
 from repro.records import Folder, Record, evidence_bytes, record_bytes
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+-]{0,59}")
@@ -14,6 +16,18 @@ WORD = "external"  # what stands in place of a verdict
 @dataclass(frozen=True)
 class External(Record):
     """Predictions scored here: `<name>.json` with `<name>.npz` beside it, no run, no curve, no machine."""
+
+    form: ClassVar[dict] = {
+        "name": str,
+        "data": str,
+        "classes": RECORD["classes"],
+        "training": None,  # nothing is known of it
+        "scores": RECORD["scores"],
+        "list": {name: LIST[name] for name in ("list", "n", "sha256", "units")},
+        "predictions": {"sha256": str, "n": int, "encoding": str},
+        "provenance": {"commit": str, "clean": (bool, None)},
+    }
+    complaint: ClassVar[str] = "not a score of predictions ({}); restore it from git, or score them again"
 
     @property
     def id(self) -> str:
@@ -40,9 +54,6 @@ def find_external(folder: Folder, data: set[str] | None = None) -> list[External
     """Return the whole external scores beside a folder's records, sorted by name; of some data sets only, or of all."""
     paths = sorted(external_folder(folder).glob("*.json"))
     found = [External(path) for path in paths if NAME.fullmatch(path.stem) and path.with_suffix(".npz").exists()]
-    for each in found:
-        if not (isinstance(each.data, dict) and {"data", "scores", "list"} <= each.data.keys()):
-            raise ValueError(f"{each.path}: not a score of predictions; restore it from git, or score them again")
     return [each for each in found if data is None or each.data["data"] in data]
 
 

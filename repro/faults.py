@@ -20,7 +20,7 @@ def record_faults(record: Record) -> list[str]:
     try:
         return list(_faults(record))
     except UNREADABLE as error:
-        return [f"cannot be read: {sentence(error)}"]
+        return [f"cannot be read: {sentence(error).removeprefix(f'{record.path}: ')}"]
 
 
 def sentence(error: Exception) -> str:

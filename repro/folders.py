@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from repro import records
+from repro import forms, records
 from repro.files import read_json_lines
 
 ID = re.compile(r"[0-9a-f]{12}")
@@ -54,7 +54,7 @@ class RunFolder:
         if self.record:
             return self.record["run"]
         path = self.path / "run.json"
-        return records.read_run(path) if path.exists() else None
+        return records.read_run(path, forms.IDENTITY) if path.exists() else None
 
     @property
     def points(self) -> list[dict]:
@@ -87,6 +87,18 @@ class RunFolder:
         kept = {f"{name}.safetensors" for name in WEIGHTS}
         found = [path for pattern in ("*.pt", "*.safetensors", ".*.aside") for path in self.path.glob(pattern)]
         return sorted(path for path in found if path.name not in kept)
+
+
+def kept_predictions(predictions: Path) -> list[dict]:
+    """Return what a run says of the predictions it kept: name, image, kind and score; none where it kept none.
+
+    Raises:
+        ValueError: the list is damaged.
+    """
+    index = predictions / "kept.json"
+    form = [{"name": str, "image": str, "kind": str, "score": float}]
+    complaint = "not a list of kept predictions ({}); evaluate the run again"
+    return forms.read(index, form, complaint) if index.exists() else []
 
 
 def is_held(lock: Path) -> bool:

@@ -12,9 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
+from repro import forms
 from repro.files import write_atomically
 from repro.metrics import Evidence, scores
 
@@ -64,6 +66,8 @@ class Record:
     """A finished run as published: `<id>@<machine kind>` with three endings."""
 
     path: Path
+    form: ClassVar[dict] = forms.RECORD
+    complaint: ClassVar[str] = "not a record ({}); restore it from git"
 
     @property
     def id(self) -> str:
@@ -78,10 +82,7 @@ class Record:
     @cached_property
     def data(self) -> dict:
         """The record: identity, scores, lists, provenance; ValueError where the file is damaged."""
-        try:
-            return json.loads(self.path.read_text(encoding="utf-8"))
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{self.path}: not a record ({error}); restore it from git") from None
+        return forms.read(self.path, self.form, self.complaint)
 
     @property
     def structure(self) -> dict | None:
@@ -321,15 +322,9 @@ def _agree(sources: dict[str, Path], target: Path) -> bool:
     return all(not there[e].exists() or there[e].read_bytes() == source.read_bytes() for e, source in sources.items())
 
 
-def read_run(path: Path, kind: type = dict):
-    """Return what is in a JSON file of a run's folder, a dict or a list; ValueError where the file is damaged."""
-    try:
-        found = json.loads(path.read_bytes())
-        if not isinstance(found, kind):
-            raise ValueError(f"no {kind.__name__} is in it")
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: damaged ({error}); delete its folder and train the run again.") from None
-    return found
+def read_run(path: Path, form: forms.Form = forms.RECORD):
+    """Return what is in a JSON file of a run's folder; ValueError where the file is damaged."""
+    return forms.read(path, form, "damaged ({}); delete its folder and train the run again")
 
 
 def differing(runs: Path, published: Path) -> list[Path]:

@@ -283,7 +283,9 @@ def test_a_record_of_a_later_version_or_a_damaged_one_fails_in_one_line(root: Pa
     (later,) = edit(root, lambda data: data["run"]["recipe"].update(mixup=1))
     assert "another version of the suite" in later and "mixup" in later
     assert edit(root, lambda data: data["run"]["recipe"].pop("mixup")) == []
-    assert edit(root, lambda data: data.pop("lists")) == ["cannot be read: 'lists' is missing"]
+    assert edit(root, lambda data: data.pop("lists")) == [
+        "cannot be read: not a record (it lacks 'lists'); restore it from git"
+    ]
     record = record_in(root)
     for content in ("[]", "{", ""):
         record.path.write_text(content)

@@ -56,11 +56,11 @@ def area(name: str) -> str:
 
 # Which areas of repro each area may import, besides itself. command, files and words are everybody's tools; the
 # package repro itself is empty.
-TOOLS = {"command", "files", "markdown", "repro", "words"}
+TOOLS = {"command", "files", "markdown", "repro", "words", "forms"}
 VIEWS = {"table", "figure", "found", "pages", "report", "views"}
 READS = {
     *("papers", "plan", "metrics", "statistics", "records", "measurements", "external", "compare", "curves", "claims"),
-    "audit",
+    *("audit", "folders"),
 }
 LISTS = {"data", "networks"}  # the dicts of names alone; nothing behind them is imported, see torch below
 MAY = {

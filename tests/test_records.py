@@ -276,5 +276,5 @@ def test_a_damaged_file_of_a_run_is_named_with_what_to_do(tmp_path, content):
     with pytest.raises(ValueError, match=r"record\.json: damaged \(.+\); delete its folder and train the run again"):
         records.read_run(tmp_path / "record.json")
     (tmp_path / "machines.json").write_text("{}")
-    with pytest.raises(ValueError, match=r"machines\.json: damaged \(no list is in it\)"):
-        records.read_run(tmp_path / "machines.json", list)
+    with pytest.raises(ValueError, match=r"machines\.json: damaged \(it is {}, expected a list\)"):
+        records.read_run(tmp_path / "machines.json", [dict])

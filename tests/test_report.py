@@ -175,8 +175,9 @@ def test_other_tools_predictions_are_rows_that_nothing_is_judged_by(tmp_path: Pa
     write_checkout(tmp_path)
     record = records.every(home(tmp_path).records)[0]
     lists = record.data["lists"]["report"]
+    predictions = {"sha256": "0" * 64, "n": 1, "encoding": "train_ids"}
     data = {key: record.data[key] for key in ("classes", "scores", "provenance")} | {
-        "training": None, "data": "cityscapes", "list": {**lists, "n": 1}, "predictions": {"sha256": "0" * 64, "n": 1},
+        "name": "theirs", "training": None, "data": "cityscapes", "list": {**lists, "n": 1}, "predictions": predictions,
     }  # fmt: skip
     external.write(external.external_folder(home(tmp_path)), "theirs", data, record.evidence())
     page = page_of(tmp_path)
@@ -327,7 +328,8 @@ def one_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "runs" / run.id / "predictions"
     folder.mkdir()
     Image.fromarray(np.ones((6, 8), np.uint8)).save(folder / f"{content_hash(opened.path)}.png")
-    (folder / "kept.json").write_text(json.dumps([{"image": content_hash(opened.path), "kind": "worst"}]))
+    kept = {"name": "a", "image": content_hash(opened.path), "kind": "worst", "score": 0.5}
+    (folder / "kept.json").write_text(json.dumps([kept]))
     return tmp_path
 
 

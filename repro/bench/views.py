@@ -77,15 +77,15 @@ def write_records(root: Path, count: int) -> None:
 def _record(run: plan.Run, id: str) -> dict:
     """A record with what a table reads of it, as large as a real one by the bulk that lists of images have."""
     scores = {name: 0.5 for name in ("miou", "pixel_accuracy", "boundary_iou", "dice", "jaccard", "accuracy")}
+    images = {"data": run.test.data, "list": "report", "n": 500, "sha256": "", "units": []}
+    names = [f"{number:016x}" for number in range(500)]
     return {
         "id": id, "run": run.identity(), "classes": ["road"], "structure": None,
         "scores": {f"{weights} native whole": scores for weights in ("last", "selected")},
-        "lists": {
-            "report": {"data": run.test.data, "n": 500},
-            "selection": {"images": [f"{n:016x}" for n in range(500)]},
-        },
-        "training": {"steps": 1}, "network": {"parameters": 1, "flops": 1, "size": [1, 1]},
-        "provenance": {"kind": "cpu-torch2.15", "seconds": 1.0},
+        "lists": {"train": images, "selection": images | {"images": names}, "report": images},
+        "training": {"steps": 1, "ended": "finished", "selected_epoch": 1, "label_pixels": [1]},
+        "network": {"parameters": 1, "flops": 1, "size": [1, 1]},
+        "provenance": {"commit": "", "clean": True, "kind": "cpu-torch2.15", "machines": [], "seconds": 1.0},
     }  # fmt: skip
 
 

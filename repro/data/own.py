@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from repro import forms
 from repro.data.base import VOID, Part, Sample, SegmentationSet, content_hashes, require_folder
 from repro.files import all_there, pictures_below
 from repro.words import many
@@ -36,15 +37,15 @@ class OwnData(SegmentationSet):
 
     def __init__(self, root: str | Path):
         super().__init__(root)
+        path, complaint = self.root / DESCRIPTION, "not a description of data ({}); delete its folder."
+        form = {"classes": [str], "train_ids": {str: int}, "pairs": [[str]], "groups": {str: str}}
+        about = forms.read(path, form, complaint)
+        self.class_names, self._groups = tuple(about["classes"]), about["groups"]
         try:
-            about = json.loads((self.root / DESCRIPTION).read_bytes())
-            self.class_names = tuple(about["classes"])
             self.train_ids = {int(value): train_id for value, train_id in about["train_ids"].items()}
             self._files = {name: (Path(image), Path(label)) for name, image, label in about["pairs"]}
-            self._groups = about["groups"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            path = self.root / DESCRIPTION
-            raise ValueError(f"{path}: not a description of data ({error}); delete its folder.") from None
+        except ValueError as error:
+            raise ValueError(f"{path}: {complaint.format(error)}") from None
         self.colours = tuple(COLOURS[place % len(COLOURS)] for place in range(len(self.class_names)))
         self._parts = read_split(self.root / SPLIT, [*self._files])
         self.counts = {part: sum(each == part for each in self._parts.values()) for part in PARTS}

@@ -1,6 +1,5 @@
 """Qualitative panels: image, label, each network's prediction, and below it where it errs."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from repro.data import find_root, open_dataset, search_folders
 from repro.figure import tiles
 from repro.figure.said import context
 from repro.figure.style import GREY, canvas, empty, headline, notes
+from repro.folders import kept_predictions
 
 ACROSS = 6  # tiles in a line
 KEYS = 7  # colours in a line of the key
@@ -56,19 +56,16 @@ def kept_of(comparison: Comparison, data: str, runs: Path, kind: str) -> tuple[l
         if not records:
             lacking.append(system)
             continue
-        folder = next((runs / each.id / "predictions" for each in records if _index(runs, each.id).exists()), None)
+        folders = (runs / each.id / "predictions" for each in records)
+        folder, index = next(((folder, index) for folder in folders if (index := kept_predictions(folder))), (None, []))
         if folder is None:
             missing.append(f"{system}: run {records[0].id} left no predictions in this checkout.")
             continue
-        for each in json.loads(_index(runs, folder.parent.name).read_text()):
+        for each in index:
             path = folder / f"{each['image']}.png"
             if each["kind"] == kind and path.exists():
                 found.append(Kept(system, each["image"], each["name"], each["score"], path))
     return found, [*([f"Not run: {', '.join(lacking)}."] if lacking else []), *missing]
-
-
-def _index(runs: Path, id: str) -> Path:
-    return runs / id / "predictions" / "kept.json"
 
 
 class Scenes:

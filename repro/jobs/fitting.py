@@ -11,6 +11,7 @@ from dataclasses import replace
 import psutil
 import torch
 
+from repro import forms
 from repro.files import write_atomically
 from repro.jobs.estimate import measure
 from repro.machine import kind
@@ -52,7 +53,8 @@ def micro_batch_of(
     """
     path = setting.runs / f"micro-batch.{name}.{kind(setting.device)}.json"
     if path.exists():
-        return json.loads(path.read_text())["micro_batch"]
+        complaint = "not a micro-batch that was found to fit ({}); delete it, and it is found anew"
+        return forms.read(path, {"micro_batch": (int, None)}, complaint)["micro_batch"]
     runs = {}
     for job in jobs:
         if job.run.trained:

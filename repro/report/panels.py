@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 
 from repro import plan
 from repro.data import find_root, open_dataset, search_folders
+from repro.folders import kept_predictions
 from repro.metrics import per_image
 from repro.papers.spec import Suite
 from repro.records import Record
@@ -95,18 +95,9 @@ def _kept(exhibit: Exhibit, data: str, runs: Path) -> list[_Row]:
         files = sorted((runs / record.id / "predictions").glob("*.png")) if record else []
         if files:
             predictions = {path.stem: path for path in files}
-            rows.append(_Row(findings[0].row.name, record, predictions, _worst(files[0].with_name("kept.json"))))
+            worst = {each["image"] for each in kept_predictions(files[0].parent) if each["kind"] == "worst"}
+            rows.append(_Row(findings[0].row.name, record, predictions, worst))
     return rows
-
-
-def _worst(index: Path) -> set[str]:
-    """The images a run kept as its worst, by its own list; none where it has no list."""
-    if not index.exists():
-        return set()
-    try:
-        return {each["image"] for each in json.loads(index.read_text()) if each["kind"] == "worst"}
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{index}: not a list of kept predictions ({error}); evaluate the run again") from None
 
 
 def _add(found: Panels, exhibit: Exhibit, name: str, opened, kept: list[_Row]) -> None:

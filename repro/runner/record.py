@@ -125,7 +125,7 @@ def note_machines(folder: Path, device: torch.device, processes: Processes) -> N
 
 def _machines(folder: Path) -> list[dict]:
     path = folder / "machines.json"
-    return records.read_run(path, list) if path.exists() else []
+    return records.read_run(path, [dict]) if path.exists() else []
 
 
 def trained_seconds(folder: Path, progress: Progress) -> float:
