@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from repro import plan, records
 from repro.data import DATASETS
 from repro.external import External, find_external
+from repro.metrics import auc_slack
 from repro.networks import NETWORKS
 from repro.papers.spec import Column, Reading, Row, Stand, Suite, Table
 from repro.records import Folder, Record
@@ -65,6 +67,19 @@ class Finding:
         if len(self.scores) < 2:
             return None
         return (sum((score - self.mean) ** 2 for score in self.scores) / (len(self.scores) - 1)) ** 0.5
+
+    @cached_property
+    def unresolved(self) -> float:
+        """How far a network's AUC can be from that of its logits, a fraction; 0 within the tolerance and of others.
+
+        The most over the seeds. What a row without training ties is tied.
+        """
+        trained = [record for record in self.records if record.data["training"] is not None]
+        if self.column.metric != "auc" or not trained:
+            return 0.0
+        found = [each.evidence()[_evaluation(each, self.column)].histogram for each in trained]
+        most = max(float(auc_slack(histogram.sum(0))) for histogram in found)
+        return most if most > float(self.column.tolerance) else 0.0
 
 
 @dataclass(frozen=True)
@@ -226,9 +241,12 @@ def _all_scores(behind: Iterable[Record], column: Column, stand: Stand) -> tuple
 
 def _score(record: Record, column: Column, stand: Stand) -> float:
     """The column's score of one record, a fraction; NaN where it is undefined."""
+    return record.score(_evaluation(record, column), _metric(column, stand))
+
+
+def _evaluation(record: Record, column: Column) -> str:
     trained = record.data["training"] is not None  # where nothing was trained, nothing was selected
-    weights = column.weights if trained else "last"
-    return record.score(f"{weights} {column.labels} {column.region}", _metric(column, stand))
+    return f"{column.weights if trained else 'last'} {column.labels} {column.region}"
 
 
 def _differences(table: Table, row: Row, suite: Suite) -> tuple[str, ...]:

@@ -3,7 +3,9 @@
 import dataclasses
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from measured import matrix, publish, run_of, with_seed
 
@@ -253,3 +255,27 @@ def test_whether_anything_was_measured_is_known_of_a_table(folder: Folder, tmp_p
     assert not compare.compare(TABLE, plan.suite("camvid"), folder).measured
     measure(folder, tmp_path, "paper1_table1/FCN", "camvid", [0.6])
     assert compare.compare(TABLE, plan.suite("camvid"), folder).measured
+
+
+@pytest.mark.parametrize(
+    ("bins", "trained", "expected"),
+    [
+        ([[3, 0], [0, 5]], True, 0),  # no pair shares a bin
+        ([[3], [5]], True, 0.5),
+        ([[2, 0, 1], [1, 1, 2]], True, 2 / 12),
+        ([[1000, 1], [0, 10]], True, 0),  # 10 of 10 010 pairs: half of them is less than the tolerance, 0.003
+        ([[3], [5]], False, 0),  # what gives one answer by its nature ties by its nature
+    ],
+)
+def test_an_auc_whose_pixels_share_bins_is_unresolved(bins, trained, expected):
+    table = plan.exhibit("paper2_table3")
+    column = next(each for each in table.columns if each.name == "CHASEDB AUC")
+    evaluation = SimpleNamespace(histogram=np.array(bins)[None])
+    record = SimpleNamespace(
+        data={"training": {} if trained else None},
+        evidence=lambda: {f"last {column.labels} {column.region}": evaluation},
+    )
+    finding = compare.Finding(table.rows[0], column, None, None, (0.5,), (0,), "cpu", (record,))
+    assert finding.unresolved == pytest.approx(expected)
+    others = [each for each in table.columns if each.metric != "auc"]
+    assert all(replace(finding, column=each).unresolved == 0 for each in others)

@@ -60,6 +60,16 @@ def test_a_curve_is_the_mean_over_the_seeds_that_reach_a_position(folder: Folder
     assert "ours,train_loss,2,0.4,0.141421,2" in rows and "ours,train_loss,3,0.3,,1" in rows
 
 
+def test_a_training_loss_that_counts_more_than_one_output_is_said(folder: Folder, tmp_path: Path):
+    assert curves.auxiliary(curves.curves_of(compare.compare(FIGURE, CAMVID, folder))) == ""
+    for row in ("FCN", "SegNet", "PSPNet"):
+        publish(folder, tmp_path / "runs", run_of(f"paper1_figure2/{row}", "camvid"), matrix(0.6), curve=CURVE)
+    found = curves.curves_of(compare.compare(FIGURE, CAMVID, folder))
+    said = "The training loss of FCN, PSPNet counts auxiliary outputs too; other losses are the main output's."
+    assert curves.auxiliary(found) == said
+    assert said in " ".join(figure.files_of(FIGURE, CAMVID, folder)[".svg"].decode().split())
+
+
 def test_the_csv_beside_the_figure_holds_its_points(folder: Folder):
     text = figure.files_of(FIGURE, CAMVID, folder)[".csv"].decode()
     rows = list(csv.reader(io.StringIO(text)))

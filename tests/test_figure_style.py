@@ -24,6 +24,18 @@ def test_a_png_keeps_the_colour_of_every_line():
         assert (nearest == 0).sum() > 100, colour
 
 
+def test_a_png_keeps_the_colour_of_a_single_marker_among_many_letters():
+    with canvas() as (figure, axes):
+        for number, colour in enumerate(COLOURS):
+            axes.plot([number], [number], color=colour, marker="o", markersize=3, linestyle="")
+        for line in range(40):
+            ink = "#555555" if line % 2 else "k"
+            figure.text(0, line / 40, "letters of many greys " * 4, fontsize=6 + line / 40, color=ink)
+        picture = np.array(Image.open(io.BytesIO(as_png(figure))).convert("RGB"))
+    for colour in COLOURS:
+        assert (picture == list(bytes.fromhex(colour[1:]))).all(-1).sum() > 4, colour
+
+
 @pytest.mark.parametrize(("shades", "most"), [("matrix", 30), ("photograph", 0)])
 def test_a_png_with_shades_keeps_them(shades, most):
     draw = np.random.default_rng(0)

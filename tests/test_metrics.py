@@ -7,6 +7,7 @@ from repro.metrics import (
     SCORES,
     Evidence,
     auc,
+    auc_slack,
     average_precision,
     class_accuracy,
     counted,
@@ -299,3 +300,13 @@ def test_evidence_refuses_counts_that_contradict_each_other():
         Evidence(**fields | {"units": np.array(["a", "b"])})
     with pytest.raises(ValueError, match="does not count each labelled pixel once"):
         Evidence(**fields | {"histogram": np.zeros((1, 2, 1024), np.int64)})
+
+
+def test_the_slack_of_an_auc_is_what_the_order_within_the_bins_can_change():
+    # Bins of (2 background, 1 foreground), (0, 1), (1, 2): of 3 x 4 pairs 2 + 2 share a bin, the others are ordered.
+    # All of those lost or won: the foreground wins 2 x 3 pairs for sure, so (6 + 0) / 12 or (6 + 4) / 12.
+    histogram = np.array([[2, 0, 1], [1, 1, 2]])
+    assert auc(histogram) == pytest.approx(8 / 12)
+    assert auc_slack(histogram) == pytest.approx(2 / 12)
+    assert auc_slack(np.array([[3], [5]])) == 0.5
+    assert np.isnan(auc_slack(np.array([[0, 0], [1, 2]])))

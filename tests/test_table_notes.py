@@ -11,6 +11,7 @@ from repro.papers import PAPERS
 from repro.papers.spec import Deviation, Reference
 from repro.records import Folder
 from repro.table.__main__ import main
+from repro.table.grid import make_grid
 from repro.table.notes import protocol_text, same_protocol, touched_rows
 
 TABLE, TABLE3 = plan.exhibit("paper1_table1"), plan.exhibit("paper2_table3")
@@ -49,6 +50,39 @@ def test_the_rows_of_a_choice_are_those_its_globs_name_and_none_for_the_whole_pa
     assert touched_rows(one, TABLE) == ["FCN"]
     assert touched_rows(one, plan.exhibit("paper1_table2")) == [r.name for r in plan.exhibit("paper1_table2").rows]
     assert touched_rows(replace(one, rows=()), TABLE) == []
+
+
+def test_an_unresolved_auc_is_marked_explained_and_not_ranked(folder: Folder, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(compare.Finding, "unresolved", 0)
+    found = compare.compare(TABLE3, OWN, folder)
+    cells = [next(f for f in findings if f.column.name == "CHASEDB AUC") for findings in found.rows]
+    for finding, score in zip(cells, (0.9, 0.8, 0.7, 0.6)):
+        object.__setattr__(finding, "scores", (score,))
+    monkeypatch.setattr(compare.Finding, "unresolved", property(lambda each: 0.25 * (each.scores == (0.9,))))
+    grid = make_grid(found)
+    column = grid.headers.index("CHASEDB AUC measured")
+    assert [(row[column].shown, row[column].rank) for row in grid.rows[:4]] == [
+        ("0.900~", 0), ("0.800", 1), ("0.700", 2), ("0.600", 0),
+    ]  # fmt: skip
+    assert (
+        "~ pixels that share one of 1024 bins of their logits count as ties: CHASEDB AUC of LKM can be 0.250 off"
+        in grid.below
+    )
+
+
+def test_what_is_done_with_a_sets_lists_is_not_said_where_others_stand_for_it(folder: Folder):
+    exhibit = plan.exhibit("paper2_deviations")
+    for suite, said in {"isic2017": True, "isic2017_256": False}.items():
+        below = table.grid_of(exhibit, plan.suite(suite), folder).below
+        assert any(line.startswith("every row: split of ISIC 2017: 800 and 350") for line in below) == said
+
+
+def test_rows_that_a_suite_makes_one_run_are_named(folder: Folder):
+    exhibit, camvid = plan.exhibit("paper1_deviations"), plan.suite("camvid")  # weights none in every row
+    assert [line for line in table.grid_of(exhibit, camvid, folder).below if line.startswith("one run")] == [
+        "one run, as camvid replaces what tells them apart: as declared, from scratch"
+    ]
+    assert not any(line.startswith("one run") for line in table.grid_of(TABLE, camvid, folder).below)
 
 
 def test_printed_numbers_that_the_audit_refuses_are_marked_and_the_possible_row_only_if_pooled(folder: Folder):

@@ -15,6 +15,7 @@ RATES = ("accuracy", "sensitivity", "specificity")
 _OTHER_CLASSES = "Means over different classes, or a Dice of mean precision and mean recall, would explain it."
 _ORDINARY = 0.25  # standard deviation of JA between images, at most, for which nothing has to have failed
 _OTHER_TIMES = "Scores read at different epochs or thresholds, or on different images, would explain it."
+NEAREST, SMOOTHLY = "to the nearest or cut at one half", "smoothly and cut above 0"  # of labels
 MANY = 8  # rows that a sentence can name
 
 
@@ -278,20 +279,27 @@ def _agreement(group: Group) -> str:
     return f" All {len(implied)} rows agree on p = {interval((low, high), digits)}." if low <= high else ""
 
 
+def _resize(group: Group, row: PrintedRow) -> str:
+    """Return which resize of the labels, as they were not asked for, leaves the row possible: the most ordinary one."""
+    if group.resized and possible(row, group.resized):
+        return NEAREST
+    if group.resized and possible(row, [thickened(one) for one in group.readings]):
+        return SMOOTHLY
+    return ""
+
+
 def _resized(group: Group, row: PrintedRow) -> str:
     """Return what labels of another size would allow, where they were not asked for."""
-    if not group.resized:
-        return ""
-    left = possible(row, group.resized)
-    if left:
+    resize = _resize(group, row)
+    if resize == NEAREST:
         return (
-            " Labels resized to the nearest or cut at one half, which can move p by 5 per cent of itself, would allow: "
-            f"{in_words(left)}."
+            f" Labels resized {NEAREST}, which can move p by 5 per cent of itself, would allow: "
+            f"{in_words(possible(row, group.resized))}."
         )
-    if possible(row, [thickened(one) for one in group.readings]):
+    if resize == SMOOTHLY:
         return (
-            " Labels resized smoothly and cut above 0, which thickens what is thin (vessels of CHASE_DB1 at 448x448 to "
-            "1.7 times their pixels), could explain it."
+            f" Labels resized {SMOOTHLY}, which thickens what is thin (vessels of CHASE_DB1 at 448x448 to "
+            "1.2 times their pixels, to 1.7 times where the resize is anti-aliased), could explain it."
         )
     return ""
 
@@ -310,7 +318,13 @@ def _sentence(group: Group, row: PrintedRow, word: str, under: str) -> str:
         )
     if word == IF_POOLED:
         return f"{where} cannot come from pooled counts of one foreground: please state how the scores were averaged."
+    resize = _resize(group, row)
     under += "; labels as drawn" if group.resized else ""
+    if resize:
+        return (
+            f"{where} cannot come from one set of predictions ({under}), but could with labels resized {resize}: "
+            "please say which labels were scored, or give the confusion counts."
+        )
     if means := _over_both_classes(group, row):
         return (
             f"{where} cannot come from one set of predictions ({under}), unless {means} is a mean over foreground and "

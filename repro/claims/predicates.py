@@ -172,7 +172,8 @@ def faster(predicate: Faster, suite: Suite, folder: Folder) -> Outcome:
 
     first = next(line for each in lines.values() for line in each.values())
     processor = first["cpu"] if first["device"] == "cpu" else first["device"]
-    return _lower(predicate.row, predicate.others, side, f"{first['clock']} an image on {processor}: ")
+    label = f"{first['clock']} an image on {processor}, n turns of one process: "
+    return _lower(predicate.row, predicate.others, side, label)
 
 
 def _lines(table: str, finding: Finding, suite: Suite, folder: Folder) -> dict[str, dict[str, str]]:

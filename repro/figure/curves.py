@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,6 +28,7 @@ class Curve:
         mean: (k,) over seeds.
         spread: (k,) standard deviation over seeds, NaN under two.
         n: (k,) seeds.
+        auxiliary: it counts the network's auxiliary outputs too, as a training loss does and no other.
     """
 
     row: str
@@ -35,6 +37,7 @@ class Curve:
     mean: np.ndarray
     spread: np.ndarray
     n: np.ndarray
+    auxiliary: bool
 
     @property
     def seeds(self) -> int:
@@ -80,6 +83,7 @@ def _curve(finding: Finding, quantity: str, axis: str) -> Curve | None:
         mean=np.array([each.mean() for each in values]),
         spread=np.array([each.std(ddof=1) if len(each) > 1 else np.nan for each in values]),
         n=n,
+        auxiliary=quantity == "train_loss" and bool(finding.records[0].data["run"]["recipe"].get("auxiliary_weights")),
     )
 
 
@@ -96,7 +100,7 @@ def draw(comparison: Comparison, title: str):
             shown = [curve.shared() for curve in curves if curve.quantity == quantity]
             panel.set_title(NAMES[quantity])
             panel.set_xlabel(table.axis)
-            panel.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+            panel.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
             if not shown:
                 empty(panel, "not measured")
             for curve in shown:
@@ -113,7 +117,7 @@ def draw(comparison: Comparison, title: str):
             figure.set_figwidth(figure.get_figwidth() + LETTER * max(map(len, labels)) + 0.5)
             figure.legend(handles, labels, loc="outside right center", fontsize=8)
         headline(figure, title)
-        notes(figure, filter(None, (_seeds(curves), *context(comparison))))
+        notes(figure, filter(None, (_seeds(curves), auxiliary(curves), *context(comparison))))
         yield figure
 
 
@@ -127,6 +131,12 @@ def _seeds(curves: list[Curve]) -> str:
     n = f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
     ends = "; a mean ends with the first of its seeds" if any(curve.n.min() < curve.seeds for curve in curves) else ""
     return f"Curves: means over seeds ({n}); bands: plus and minus their standard deviation{ends}."
+
+
+def auxiliary(curves: Iterable[Curve]) -> str:
+    """Return which rows' training loss counts more than one output, or ""."""
+    rows = ", ".join(curve.row for curve in curves if curve.auxiliary)
+    return rows and f"The training loss of {rows} counts auxiliary outputs too; other losses are the main output's."
 
 
 def as_csv(comparison: Comparison) -> str:

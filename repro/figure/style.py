@@ -17,6 +17,7 @@ from PIL import Image
 
 # Okabe and Ito 2008, "Color universal design"; black last.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#000000")
+OPAQUE = np.array([bytes.fromhex(colour[1:] + "ff") for colour in COLOURS]).view(np.uint32)  # as pixels
 GREY = "#555555"  # of what is said beside the data
 DASHES = ("-", "--", ":", "-.")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # colour or form alone tells neighbours apart
@@ -64,9 +65,9 @@ def canvas(*, columns: int = 1, rows: int = 1, width: float = 7.0, height: float
 def as_png(figure: Canvas) -> bytes:
     """Return the figure as PNG without a date or a version in it, in as few colours as change nothing to the eye.
 
-    Lines and letters need no more than their 32 commonest colours, in which each line keeps its own: Pillow's
-    quantisers mix rare ones (measured: a change of up to 9). A matrix would change by 26 and more, and takes 256; a
-    photograph keeps all.
+    Lines and letters need no more than 32 colours: those of `COLOURS` that are in it, so that a single marker keeps its
+    own among the greys of letters, and the commonest others. Pillow's quantisers mix rare ones. A matrix would change
+    by 26 and more, and takes 256; a photograph keeps all.
     """
     drawn, buffer = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png")
@@ -74,8 +75,10 @@ def as_png(figure: Canvas) -> bytes:
     packed, which, counts = np.unique(image.view(np.uint32).ravel(), return_inverse=True, return_counts=True)
     colours = packed.view(np.uint8).reshape(-1, 4)[:, :3]
     picture = Image.fromarray(np.ascontiguousarray(image[..., :3]))
+    ours = np.isin(packed, OPAQUE)
     for number, most_change in PALETTES.items() if len(colours) <= MOST_SHADES else ():
-        commonest = colours[np.argsort(-counts, kind="stable")[:number]]
+        kept = np.lexsort((-counts, ~ours))[:number]
+        commonest = colours[kept[np.argsort(-counts[kept], kind="stable")]]
         distance = ((colours[:, None].astype(int) - commonest) ** 2).sum(-1)
         if np.sqrt(np.average(distance.min(1), weights=counts)) <= most_change:
             picture = Image.fromarray(distance.argmin(1).astype(np.uint8)[which].reshape(image.shape[:2]))

@@ -8,6 +8,7 @@ is undefined is NaN, is left out of a mean, and `counted` says how much was left
 from repro.metrics.evidence import BINS, BOUNDARY_PIXELS, HISTOGRAM_LIMIT, Evidence, histogram_bins
 from repro.metrics.formulas import (
     auc,
+    auc_slack,
     average_precision,
     class_accuracy,
     iou,
@@ -25,6 +26,7 @@ __all__ = [
     "SCORES",
     "Evidence",
     "auc",
+    "auc_slack",
     "average_precision",
     "class_accuracy",
     "counted",

@@ -80,6 +80,19 @@ def auc(histogram: np.ndarray) -> np.ndarray:
     return divide(won.sum(-1), background.sum(-1) * foreground.sum(-1))
 
 
+def auc_slack(histogram: np.ndarray) -> np.ndarray:
+    """Return how far `auc` can be from the area of the unbinned logits, up or down: half the pairs that share a bin.
+
+    Args:
+        histogram: as for `auc`.
+
+    Returns:
+        (...) fractions in 0..0.5; NaN where `auc` is.
+    """
+    background, foreground = _by_class(histogram)
+    return divide((background * foreground).sum(-1) / 2, background.sum(-1) * foreground.sum(-1))
+
+
 def average_precision(histogram: np.ndarray) -> np.ndarray:
     """Return the area under the precision-recall curve: each bin's recall times its mean precision.
 

@@ -243,6 +243,7 @@ class Deviation:
     choice: str  # what we do
     why: str
     rows: tuple[str, ...] = ()  # "table/row" globs it touches; () is the whole paper
+    data: tuple[str, ...] = ()  # the sets whose lists it is about: nothing of it is done on others; () is any
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ import numpy as np
 
 from repro import plan
 from repro.compare import Comparison, Finding, compare
-from repro.figure.curves import NAMES, Curve, curves_of
+from repro.figure.curves import NAMES, Curve, auxiliary, curves_of
 from repro.papers.spec import Figure, Table
 from repro.records import Folder
 from repro.report.tables import Exhibit
@@ -39,6 +39,7 @@ def _plots(exhibit: Exhibit, folder: Folder) -> Iterator[dict]:
                 "name": f"{table.id}: {table.title}, {stand.name}",
                 "axis": figure.axis,
                 "panels": [_panel(quantity, found) for quantity in figure.curves],
+                "note": auxiliary(found),
             }
 
 

@@ -7,7 +7,7 @@ from repro import plan
 from repro.compare import Comparison, Finding, is_own, own_suite
 from repro.external import WORD
 from repro.papers.spec import Column, Table
-from repro.table.notes import notes_of
+from repro.table.notes import UNRESOLVED, notes_of
 
 DEFAULT_DIGITS = {"percent": 1, "fraction": 3}
 SCALE = {"percent": 100.0, "fraction": 1.0}
@@ -104,7 +104,7 @@ def make_grid(comparison: Comparison) -> Grid:
                 printed = (name, finding.column.reading_of or finding.column.name)
                 entries.append(Entry(finding.reported or "", mark=notes.cells.get(printed, "")))
             text = measured_text(finding, digits[index], with_n=len(counts) > 1) or _nothing(finding)
-            entries.append(Entry(text, ranks[index].get(row_index, 0)))
+            entries.append(Entry(text, ranks[index].get(row_index, 0), UNRESOLVED if finding.unresolved else ""))
             entries += [Entry(_difference(finding, digits[index]))] if kinds.difference[index] else []
         rows.append((*entries, Entry(_verdicts(findings))))
     rows += [_external(findings, kinds, digits) for findings in comparison.externals]
@@ -168,12 +168,14 @@ def _nothing(finding: Finding) -> str:
 def _ranks(comparison: Comparison, index: int) -> dict[int, int]:
     """Row -> 1 or 2 for the best and second best measured mean of a column; a floor or an external row has none.
 
-    Nor has any row of a column in which all are equal, as networks are that learned nothing.
+    Nor has an unresolved one, or any row of a column in which all are equal, as networks are that learned nothing.
     """
     means = {
         number: row[index].mean
         for number, row in enumerate(comparison.rows)
-        if row[index].mean is not None and not (row[index].row.untrained and row[index].row.extra)
+        if row[index].mean is not None
+        and not (row[index].row.untrained and row[index].row.extra)
+        and not row[index].unresolved
     }
     if len(means) < 3:
         return {}

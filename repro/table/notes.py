@@ -10,9 +10,10 @@ from repro import plan
 from repro.audit import INCONSISTENT, Finding
 from repro.audit.declared import check_table
 from repro.compare import Comparison
+from repro.metrics import BINS
 from repro.papers.spec import Column, Deviation, Paper, Reference, Row, Table
 
-INCONSISTENT_MARK, IF_POOLED_MARK = "†", "‡"
+INCONSISTENT_MARK, IF_POOLED_MARK, UNRESOLVED = "†", "‡", "~"
 _MOST_REFERENCES = 12  # where none of the systems has a row in the table
 _BACKBONES = {"resnet18": "ResNet-18", "resnet34": "ResNet-34", "resnet50": "ResNet-50", "vgg16_bn": "VGG16-BN"}
 
@@ -36,10 +37,31 @@ class Notes:
 
 def notes_of(comparison: Comparison) -> Notes:
     """Return the small print of a compared table."""
-    table, paper = comparison.table, plan.paper_of(comparison.table.id)
-    rows, choices = _deviations(table, paper)
+    paper = plan.paper_of(comparison.table.id)
+    rows, choices = _deviations(comparison, paper)
     cells, findings = _audit(comparison, paper)
-    return Notes(rows, cells, (*findings, *choices, *_left_out(comparison)), tuple(_references(comparison, paper)))
+    lines = (*_unresolved(comparison), *findings, *_alike(comparison), *choices, *_left_out(comparison))
+    return Notes(rows, cells, lines, tuple(_references(comparison, paper)))
+
+
+def _unresolved(comparison: Comparison) -> Iterator[str]:
+    """A line for the AUC of networks whose pixels share bins."""
+    findings = [finding for row in comparison.rows for finding in row if finding.unresolved]
+    if findings:
+        cells = (f"{f.column.name} of {f.row.name} can be {f.unresolved:.3f} off" for f in findings)
+        yield f"{UNRESOLVED} pixels that share one of {BINS} bins of their logits count as ties: {', '.join(cells)}"
+
+
+def _alike(comparison: Comparison) -> Iterator[str]:
+    """A line for rows that are one run: the suite replaces what tells them apart."""
+    table, suite = comparison.table, comparison.suite
+    names: dict[tuple[str, ...], list[str]] = {}
+    for row in table.rows:
+        runs = [plan.run_of(table, row, data, suite) for data in plan.stands(table, suite)]
+        names.setdefault(tuple(run.id for run in runs if run), []).append(row.name)
+    for ids, alike in names.items():
+        if ids and len(alike) > 1:
+            yield f"one run, as {suite.name} replaces what tells them apart: {', '.join(alike)}"
 
 
 def _left_out(comparison: Comparison) -> Iterator[str]:
@@ -51,14 +73,16 @@ def _left_out(comparison: Comparison) -> Iterator[str]:
             yield f"{row.name}: {len(steps)} steps of run {id} were left out, their loss or gradient was not finite"
 
 
-def _deviations(table: Table, paper: Paper) -> tuple[dict[str, str], list[str]]:
+def _deviations(comparison: Comparison, paper: Paper) -> tuple[dict[str, str], list[str]]:
     """Row marks and a line for each choice that touches some rows; one line for those that touch the whole paper."""
+    table = comparison.table
+    there = {name for stand in plan.stands(table, comparison.suite).values() for name in (stand.train, stand.test)}
     names = [row.name for row in table.rows if not row.extra] or [row.name for row in table.rows]
     numbers: dict[str, list[int]] = {}
     lines, count = [], 0
     for one in paper.deviations:
         touched = touched_rows(one, table)
-        if not touched:
+        if not touched or (one.data and there.isdisjoint(one.data)):
             continue
         if set(names) <= set(touched):
             lines.append(f"every row: {one.subject}: {one.choice}")

@@ -52,14 +52,14 @@ CONTRADICTIONS = (
         id="paper1_memory",
         place="Sec. IV-B",
         text="The batch at that resolution does not fit the one card named. mmsegmentation's U-Net takes 17.9 GB for "
-        "four such images in float32, so about 70 GB for sixteen; a plain U-Net of widths 64 to 1024 keeps 27.7 GB of "
-        "activations even in bfloat16.",
+        "four such images in float32, so about 70 GB for sixteen; a plain U-Net of widths 64 to 1024 keeps 24 GB of "
+        "tensors for its backward pass even in bfloat16, besides weights, gradients and the optimiser's moments.",
         inputs={
             "batch": "paper1_table1/recipe/batch",
             "crop": "paper1_table1/recipe/crop",
             "card": "NVIDIA RTX 3090 (24 GB)",
         },
-        source="mmsegmentation's model zoo; saved tensors counted on the CPU",
+        source="mmsegmentation's model zoo; saved tensors of this suite's plain U-Net, counted on a CPU",
     ),
     Contradiction(
         id="paper1_resolution",

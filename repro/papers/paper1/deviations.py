@@ -35,7 +35,7 @@ DEVIATIONS = (
     Deviation(
         subject="start of FCN-8s",
         paper="no such row",
-        choice="fc6 and fc7, 119 of 134 million parameters, begin at random, with ImageNet weights in the encoder too",
+        choice="fc6 and fc7, 120 of 134 million parameters, begin at random, with ImageNet weights in the encoder too",
         why="The library's VGG16 has no fully connected layers; Long et al. begin with ImageNet's.",
         rows=("paper1_deviations/FCN-8s on VGG16",),
     ),

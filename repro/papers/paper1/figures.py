@@ -22,7 +22,7 @@ FIGURE1 = Figure(
 
 FIGURE2 = Figure(
     id="paper1_figure2",
-    title="Training and validation loss of the attention U-Net",
+    title="Training and validation loss of the attention U-Net and of what it is compared with",
     place='Sec. IV-C, "Figure 2 Loss function drop graph"',
     kind="curves",
     axis="epoch",

@@ -23,6 +23,6 @@ PAPER2 = Paper(
     contradictions=CONTRADICTIONS,
     references=REFERENCES,
     not_stated=(
-        "weights", "learning_rate", "final_learning_rate", "schedule", "weight_decay", "patience", "precision",
+        "weights", "learning_rate", "final_learning_rate", "weight_decay", "patience", "precision",
     ),
 )

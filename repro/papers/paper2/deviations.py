@@ -188,6 +188,7 @@ DATA = (
         paper="800 for training and 350 for validation, not the publisher's 2000, 150 and 600",
         choice="800 and 350 drawn from the official training images by a named seed, written to a file with its hash",
         why="The paper's lists are not given.",
+        data=("isic2017",),
         rows=("paper2_figure1/*", "paper2_figure2/*", "paper2_figure3/*", "paper2_figure4/*", "paper2_deviations/*"),
     ),
     Deviation(
@@ -195,6 +196,7 @@ DATA = (
         paper="1865 for training and 635 for validation of 2500, beside a cross-validation that is only announced",
         choice="1865 and 635 drawn by a named seed; folds are an option",
         why="The paper's lists are not given; its table has one split.",
+        data=("isic2018",),
         rows=("paper2_figure5/*",),
     ),
     Deviation(
@@ -202,6 +204,7 @@ DATA = (
         paper="220",
         choice="the 200 that exist, all for testing",
         why="The publisher has 200.",
+        data=("ph2",),
         rows=("paper2_figure4/*",),
     ),
     Deviation(
@@ -209,6 +212,7 @@ DATA = (
         paper=NOT_STATED,
         choice="DRIVE's official 20 and 20; CHASE_DB1's first 20 images for training and last 8 for the report",
         why="What most work on these sets does; no child is in both parts.",
+        data=("drive", "chasedb1"),
         rows=VESSELS,
     ),
     Deviation(
@@ -243,8 +247,8 @@ EVALUATION = (
     Deviation(
         subject="field of view",
         paper=NOT_STATED,
-        choice="vessels inside it, DRIVE's official masks and CHASE_DB1's derived from the image; whole image "
-        "beside it",
+        choice="vessels inside it: DRIVE's official masks, CHASE_DB1's from a folder CHASEDB1_FOV where there is one, "
+        "else derived from the image, and the record says which; whole image beside it",
         why="What most work on these sets does.",
         rows=VESSELS,
     ),

@@ -54,7 +54,8 @@ class Curves {
     this.key = make("ul", { class: "curve-key" }, this.rows.map((row, place) => this.entry(row, place)));
     this.holder.replaceChildren(
       make("div", { class: "controls" }, table, make("label", {}, log, " logarithmic")),
-      this.panels, make("div", { class: "along" }, this.slider, this.where), this.key);
+      this.panels, make("div", { class: "along" }, this.slider, this.where), this.key,
+      this.plot.note ? make("p", {}, this.plot.note) : "");
     this.drawPanels();
   }
 
