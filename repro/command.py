@@ -62,7 +62,7 @@ def run(main: Callable[[Sequence[str] | None], int], arguments: Sequence[str] | 
         print(f"{prog}: {package} is not installed here; {LACKING}", file=sys.stderr)
         return BAD_INPUT
     except (ValueError, OSError) as error:
-        print(f"{prog}: {' '.join(_sentence(error).split())}", file=sys.stderr)
+        print(f"{prog}: {' '.join(sentence(error).split())}", file=sys.stderr)
         return BAD_INPUT
 
 
@@ -81,8 +81,8 @@ def _open_streams() -> None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - it lasts as long as the process
 
 
-def _sentence(error: Exception) -> str:
-    """What an error says; of the system's about a file or a letter, which one, and what to do."""
+def sentence(error: Exception) -> str:
+    """Return what an error says; of the system's about a file or a letter, which one, and what to do."""
     if isinstance(error, UnicodeEncodeError):
         return f"{error.object[error.start]!a} cannot be written in the encoding {error.encoding}; set PYTHONUTF8=1."
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)

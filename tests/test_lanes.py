@@ -1,5 +1,6 @@
 """Many runs at once on one machine: shares of cores and GPUs, retries, reports, the live table."""
 
+import errno
 import io
 import multiprocessing
 import os
@@ -211,6 +212,18 @@ def test_a_mistake_of_ours_fails_one_run_and_leaves_its_traceback(data: Path, tm
     assert outcome.said.startswith("tiny/unet: RuntimeError: CUDA error: unspecified (traceback in ")
     assert f"{made.run.id}/traceback.txt" in outcome.said
     assert "launch failure" in (tmp_path / made.run.id / "traceback.txt").read_text()
+
+
+def test_a_full_disk_is_said_with_what_to_do(data: Path, tmp_path: Path, monkeypatch):
+    def perform(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device", "checkpoint-6.pt")
+
+    monkeypatch.setattr(one, "perform", perform)
+    outcome = attempt(job(0, epochs=1), setting(tmp_path, data), Events())
+    assert outcome.code == FAILED
+    assert outcome.said == (
+        "tiny/unet: checkpoint-6.pt: cannot be read or written (No space left on device); make room."
+    )
 
 
 def do_side_by_side(made: list, how, stop: Stop, *, lanes_: int, meanwhile=lambda table: None) -> tuple[int, list[str]]:

@@ -3,9 +3,10 @@
 import time
 import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from repro.command import BUSY, DONE, FAILED, STOPPED, Stop
+from repro.command import BUSY, DONE, FAILED, STOPPED, Stop, sentence
 from repro.plan import Job
 from repro.progress import Watch
 from repro.runner import Busy, Setting, open_lists, perform, run_folder
@@ -45,7 +46,7 @@ def attempt(job: Job, setting: Setting, events: Events, *, patience: float = 0.0
         except Interrupted as why:
             return Outcome(STOPPED, f"Stopped ({why}) with a checkpoint; the same call goes on from it.")
         except (ValueError, OSError) as error:
-            return Outcome(FAILED, f"{job.cells[0]}: {error}")
+            return Outcome(FAILED, f"{job.cells[0]}: {sentence(error)}")
         except Exception as error:  # a mistake of ours, or of the card: the others go on, and its traceback is kept
             return Outcome(FAILED, f"{job.cells[0]}: {_kept(job, setting, error)}")
 
@@ -53,7 +54,8 @@ def attempt(job: Job, setting: Setting, events: Events, *, patience: float = 0.0
 def _kept(job: Job, setting: Setting, error: Exception) -> str:
     """Leave the traceback in the run's folder; return the error in a line, with where that is."""
     path = run_folder(setting, job.run) / "traceback.txt"
-    path.write_text("".join(traceback.format_exception(error)))
+    with suppress(OSError):  # a full disk may be the reason
+        path.write_text("".join(traceback.format_exception(error)))
     first = (str(error).splitlines() or [""])[0]
     return f"{type(error).__name__}: {first} (traceback in {path.parent.name}/{path.name} of the runs folder)"
 

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from repro import machine, records
+from repro.command import sentence
 from repro.data.base import content_hash, fingerprint
 from repro.data.samples import EvaluationSamples
 from repro.files import write_atomically
@@ -99,14 +100,14 @@ def noted(folder: Path, run: Run) -> Iterator[None]:
     except Interrupted:
         raise
     except Exception as error:
-        note_failure(folder, str(error))
+        note_failure(folder, sentence(error))
         raise
 
 
-def note_failure(folder: Path, sentence: str) -> None:
+def note_failure(folder: Path, why: str) -> None:
     """Leave in the run's folder why it failed."""
     with suppress(OSError):  # a full disk may be the reason
-        write_atomically(folder / "failure.txt", sentence.encode())
+        write_atomically(folder / "failure.txt", why.encode())
 
 
 def note_machines(folder: Path, device: torch.device, processes: Processes) -> None:
