@@ -348,3 +348,12 @@ def test_the_command_answers_without_torch_and_in_a_second(table):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_a_quotation_mark_that_is_never_closed_swallows_no_row(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text('system,Acc,Sen,Sp\nA,0.9,0.8,0.95\n"B,0.9,0.8,0.95\nC,0.9,0.8,0.95\n')
+    with pytest.raises(ValueError, match=r"table\.csv: a quotation mark from line 3 on is never closed"):
+        read_tables(path)
+    path.write_text('system,Acc\nA,0.9\n"B\nb",0.8')  # closed: a name on two lines
+    assert [row[1] for row in read_tables(path)[0].rows] == ["Acc", "0.9", "0.8"]

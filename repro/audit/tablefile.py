@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+_END = "the end of the file"  # a row of its own, unless a cell before it is still open
 _LARGEST = 5_000_000  # bytes: a table of a paper has a few thousand
 _BRACED = r"\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}"  # braces in braces, as in @{\extracolsep{\fill}}
 _RULES = re.compile(
@@ -70,7 +71,7 @@ def read_tables(path: Path) -> list[RawTable]:
     elif kind in (".md", ".markdown") or (kind not in (".csv", ".tsv") and re.search(r"^\s*\|?\s*:?-{3,}", text, re.M)):
         tables = _markdown(text)
     else:
-        tables = _separated(text, kind)
+        tables = _separated(path, text)
     tables = [RawTable(_even(rows)) for rows in tables if len(rows) > 1]
     if not tables:
         raise ValueError(f"{path}: no table of at least a head and a row found; expected CSV, Markdown or LaTeX")
@@ -89,18 +90,21 @@ def _text(path: Path) -> str:
         raise ValueError(f"{path}: not text in UTF-8 (byte {error.start}); save the table as UTF-8") from None
 
 
-def _separated(text: str, kind: str) -> list[list[list[str]]]:
+def _separated(path: Path, text: str) -> list[list[list[str]]]:
     """Return the tables of a CSV; the separator is the tab, semicolon or comma that its first such line has most of.
 
     Another table begins where an empty line has a head below it, with or without a title between.
     """
     head = next((line for line in text.split("\n") if re.search(r"[;\t,]", line)), "")
-    separator = "\t" if kind == ".tsv" else max(";\t,", key=head.count)
-    rows = csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=True)
+    separator = "\t" if path.suffix.lower() == ".tsv" else max(";\t,", key=head.count)
+    rows = csv.reader(io.StringIO(f"{text}\n{_END}"), delimiter=separator, skipinitialspace=True)
     try:
-        plain = [[_plain(cell) for cell in row] for row in rows]
+        ends, plain = zip(*((rows.line_num, [_plain(cell) for cell in row]) for row in rows))
     except csv.Error as error:
-        raise ValueError(f"line {rows.line_num} is no CSV: {error}") from None
+        raise ValueError(f"{path}: line {rows.line_num} is no CSV: {error}") from None
+    if plain[-1] != [_END]:
+        raise ValueError(f"{path}: a quotation mark from line {[0, *ends][-2] + 1} on is never closed; close it")
+    plain = plain[:-1]
     tables, titles = [], []
     for block in (list(lines) for filled, lines in groupby(plain, any) if filled):
         titles += block
