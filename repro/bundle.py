@@ -155,6 +155,8 @@ def _schema_faults(record: Record) -> Iterator[str]:
     """Fields that no record has, and numbers that nothing comes to."""
     for name in sorted({*record.data} - {*forms.RECORD}):
         yield f"the field {name[:40]!a} is in no record"
+    if not record.data["provenance"]["machines"]:
+        yield "it names no machine"
     if any(not abs(number) < forms.LARGEST for number in _numbers(record.data)):
         yield f"a number is not finite or beyond {forms.LARGEST}"
 

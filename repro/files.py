@@ -1,7 +1,6 @@
 """Files that are there whole or not at all."""
 
 import contextlib
-import json
 import os
 from collections.abc import Collection
 from pathlib import Path
@@ -83,20 +82,3 @@ def all_there(pictures: list[Path]) -> list[Path]:
     if lost := next((path for path in pictures if not path.is_file()), None):
         raise ValueError(f"{lost}: a link to nothing, or no file; remove it or put the picture there.")
     return pictures
-
-
-def read_json_lines(path: Path) -> list[dict]:
-    """Return the objects of a file that grows by a JSON object a line, oldest first; none where it is not there.
-
-    A last line cut short by a kill is left out, and what follows on a line that is none.
-    """
-    found = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
-        try:
-            each = json.loads(line)
-        except json.JSONDecodeError:
-            break
-        if not isinstance(each, dict):
-            break
-        found.append(each)
-    return found

@@ -9,10 +9,10 @@ from functools import cached_property
 from pathlib import Path
 
 from repro import forms, records
-from repro.files import read_json_lines
+from repro.forms import read_points
 
 ID = re.compile(r"[0-9a-f]{12}")
-RUNNING, DONE, FAILED, INTERRUPTED = STATES = ("running", "done", "failed", "interrupted")
+STATES = RUNNING, DONE, FAILED, INTERRUPTED, DAMAGED = ("running", "done", "failed", "interrupted", "damaged")
 WEIGHTS = ("last", "selected")  # what a finished run keeps, each in a file of that name
 
 
@@ -35,7 +35,10 @@ class RunFolder:
 
     @property
     def state(self) -> str:
-        """One of `STATES`. Failed: it ended by an error. Interrupted: neither that nor done; the same call goes on."""
+        """One of `STATES`. Failed: it ended by an error. Interrupted: neither that nor done; the same call goes on.
+
+        None is damaged by itself: that is for who reads what is in it, see `damage`.
+        """
         if is_held(self.path / "lock"):
             return RUNNING
         if (self.path / "record.json").exists():
@@ -57,9 +60,23 @@ class RunFolder:
         return records.read_run(path, forms.IDENTITY) if path.exists() else None
 
     @property
+    def damage(self) -> str:
+        """What is wrong with its files, "" where they can be read."""
+        try:
+            _ = self.identity
+        except ValueError as error:
+            return str(error)
+        return ""
+
+    @property
+    def failure(self) -> str:
+        """Why it failed, as it left it."""
+        return (self.path / "failure.txt").read_text(encoding="utf-8", errors="replace")
+
+    @property
     def points(self) -> list[dict]:
         """The points of its training curve so far, oldest first."""
-        return read_json_lines(self.path / "log.jsonl")
+        return read_points(self.path / "log.jsonl")
 
     @property
     def seconds(self) -> float | None:

@@ -5,24 +5,57 @@ from pathlib import Path
 
 Form = object  # see `read`
 LARGEST = 2**63  # no count, score or time is as large
-WORDS = {
-    **{str: "text", int: "a whole number below 2^63", float: "a number below 2^63", bool: "true or false"},
-    **{dict: "an object", list: "a list", None: "null"},
-}
 
-_SPLIT = {"data": str}
-IDENTITY = {"network": str, "options": dict, "recipe": dict, "seed": int, "train": _SPLIT, "test": _SPLIT}
-LIST = {"data": str, "list": str, "n": int, "sha256": str, "units": [str]}
-RECORD = {  # what a record holds at least, as `read` takes it
+
+class Count(int):
+    """A form: a whole number from 0 on."""
+
+
+class Amount(float):
+    """A form: a finite number from 0 on."""
+
+
+class Number(float):
+    """A form: a number or NaN or an infinity, as a loss may be."""
+
+
+WORDS = {
+    **{str: "text", int: "a whole number below 2^63", Count: "a whole number from 0 to 2^63"},
+    **{float: "a number below 2^63", Amount: "a number from 0 to 2^63", Number: "a number"},
+    **{bool: "true or false", dict: "an object", list: "a list", None: "null"},
+}
+IDENTITY = {  # of a run
+    "network": str,
+    "options": dict,
+    "recipe": {"epochs": Count, "batch": Count},
+    "seed": Count,
+    "train": {"data": str, "list": str, "limit?": Count},
+    "test": {"data": str, "list": str},
+}
+POINT = {  # of a training curve as it grows
+    **{"step": Count, "epoch": Count, "learning_rate": Number, "train_loss": Number, "seconds": Amount},
+    **{"selection_loss?": Number, "selection_score?": Number, "report_loss?": Number},
+}
+LIST = {"data": str, "list": str, "n": Count, "sha256": str, "units": [str]}
+_MACHINE = {
+    **{"device": str, "cpu?": (str, None), "cuda?": (str, None), "system?": str, "python?": str},
+    **{"libraries?": {str: str}, "cores?": Count, "threads?": Count, "memory_gib?": Amount, "processes?": Count},
+}
+MACHINES = [_MACHINE]
+_BLOCK = {"name": str, "inputs?": list, "layers?": str, "parameters?": Count, "part?": str}
+RECORD = {  # what a record holds at least
     "id": str,
     "run": IDENTITY,
     "classes": [str],
     "scores": {str: {str: (float, None)}},  # by evaluation and metric; None where undefined
     "lists": {"train": LIST, "selection": LIST | {"images": [str]}, "report": LIST},
-    "training": ({"steps": int, "ended": str, "selected_epoch": int, "label_pixels": [int]}, None),
-    "network": {"parameters": int, "flops": (int, None), "size": [int]},
-    "structure": ({"blocks": [{"name": str}]}, None),
-    "provenance": {"commit": str, "clean": (bool, None), "kind": str, "machines": [dict], "seconds": float},
+    "training": ({"steps": Count, "ended": str, "selected_epoch": Count, "label_pixels": [Count]}, None),
+    "network": {"parameters": Count, "flops": (Count, None), "size": [Count]},
+    "structure": ({"blocks": [_BLOCK]}, None),
+    "provenance": {
+        **{"commit": str, "clean": (bool, None), "kind": str, "machines": MACHINES, "seconds": Amount},
+        "peak_memory_bytes?": (Count, None),
+    },
 }
 
 
@@ -33,7 +66,7 @@ def read(path: Path, form: Form, complaint: str):
         path: the file.
         form: a type (float is any finite number; it and int are within `LARGEST`), None for null, a tuple of
             alternatives, a list of one form for a list of such, {str: form} for an object of any names, or an object
-            with the names that it has at least.
+            with the names that it has at least, and with those that end in "?" where it has them.
         complaint: what a ValueError says after the path; "{}" stands for what was found.
 
     Raises:
@@ -49,6 +82,23 @@ def read(path: Path, form: Form, complaint: str):
     return value
 
 
+def read_points(path: Path) -> list[dict]:
+    """Return the points of a `log.jsonl`, a JSON object a line, oldest first; none where it is not there.
+
+    A last line cut short by a kill is left out, and what follows on a line that is no point.
+    """
+    found = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
+        try:
+            point = json.loads(line)
+        except (ValueError, RecursionError):
+            break
+        if misfit(point, POINT):
+            break
+        found.append(point)
+    return found
+
+
 def misfit(value: object, form: Form, where: str = "") -> str:
     """Return where a JSON value is not of a form (see `read`), as a clause; "" where it is."""
     if isinstance(form, tuple):
@@ -57,9 +107,10 @@ def misfit(value: object, form: Form, where: str = "") -> str:
     if isinstance(form, list) and isinstance(value, list):
         parts = ((place, each, form[0]) for place, each in enumerate(value))
     elif isinstance(form, dict) and isinstance(value, dict):
-        if lacking := [name for name in form if name is not str and name not in value]:
+        if lacking := [name for name in form if name is not str and name[-1] != "?" and name not in value]:
             return f"{where or 'it'} lacks {lacking[0]!r}"
-        parts = ((name, each, form.get(name, form.get(str, object))) for name, each in value.items())
+        default = form.get(str, object)
+        parts = ((name, each, form.get(name, form.get(f"{name}?", default))) for name, each in value.items())
     else:
         return "" if _is(value, form) else f"{where or 'it'} is {_short(value)}, expected {_word(form)}"
     return next(filter(None, (misfit(each, its, f"{where}.{name}".lstrip(".")) for name, each, its in parts)), "")
@@ -68,10 +119,11 @@ def misfit(value: object, form: Form, where: str = "") -> str:
 def _is(value: object, form: Form) -> bool:
     if form is None or form is object:
         return value is None or form is object
-    if form in (int, float):
-        kinds = int if form is int else (int, float)
-        return isinstance(value, kinds) and not isinstance(value, bool) and abs(value) < LARGEST
-    return isinstance(form, type) and isinstance(value, form)
+    if form not in (int, Count, float, Amount, Number):
+        return isinstance(form, type) and isinstance(value, form)
+    if isinstance(value, bool) or not isinstance(value, int if issubclass(form, int) else (int, float)):
+        return False
+    return form is Number or (abs(value) < LARGEST and (value >= 0 or form in (int, float)))
 
 
 def _word(form: Form) -> str:

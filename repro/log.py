@@ -74,8 +74,8 @@ def ending(folder: RunFolder) -> str:
     if score := folder.score:
         text += f": {score[0]} {100 * score[1]:.1f} on the reported list, last weights"
     if state == "failed":
-        text += f": {' '.join((folder.path / 'failure.txt').read_text().split())}"
-    return text + ("; the same call goes on from its last checkpoint" if state == "interrupted" else "")
+        text += f": {' '.join(folder.failure.split())}"
+    return text + ("; the same call goes on from its last checkpoint, or begins it" if state == "interrupted" else "")
 
 
 if __name__ == "__main__":

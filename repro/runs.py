@@ -8,14 +8,14 @@ from pathlib import Path
 
 from repro import plan
 from repro.columns import columns
-from repro.command import DONE, Parser, run
+from repro.command import BAD_INPUT, DONE, Parser, run
 from repro.compare import SEEDS
-from repro.folders import RUNNING, STATES, RunFolder, every
+from repro.folders import DAMAGED, RUNNING, STATES, RunFolder, every
 from repro.progress import make_console
 from repro.words import duration, many
 
 HEADS = ("state", "run", "network", "trained on", "epoch", "seed", "time", "best", "score", "")
-COLOURS = {"running": "cyan", "done": "green", "failed": "red", "interrupted": "yellow"}
+COLOURS = {"running": "cyan", "done": "green", "failed": "red", "damaged": "red", "interrupted": "yellow"}
 LEGEND = """best: highest mIoU on the selection list so far; score: the last weights on the reported list; per cent."""
 EXAMPLES = (
     "repro runs                         every run of this checkout",
@@ -43,9 +43,12 @@ def _main(arguments: Sequence[str] | None) -> int:
     found = [each for each in every() if options.suite is None or _is_of(each, options.suite)]
     if options.prune:
         return _prune(found, quiet=options.quiet, dry_run=options.dry_run)
+    damaged = [each for each in found if each.damage]
     if not options.quiet:
         show(found, options.suite)
-    return DONE
+    for each in damaged:
+        print(f"repro.runs: {each.damage}.", file=sys.stderr)
+    return BAD_INPUT if damaged else DONE
 
 
 def _is_of(folder: RunFolder, suite: str) -> bool:
@@ -82,6 +85,8 @@ def show(found: Sequence[RunFolder], suite: str | None = None) -> None:
 
 def row_of(folder: RunFolder) -> list[str]:
     """Return the words of a run under `HEADS`."""
+    if folder.damage:
+        return [DAMAGED, folder.id, *["?"] * (len(HEADS) - 3), "see below"]
     identity, points = folder.identity, folder.points
     run_of, data, epochs, seed = "?", "?", "?", "?"
     if identity:
@@ -106,7 +111,7 @@ def row_of(folder: RunFolder) -> list[str]:
 
 def _failure(folder: RunFolder) -> str:
     """Why a run failed, on one line of some length."""
-    return " ".join((folder.path / "failure.txt").read_text().split())[:100]
+    return " ".join(folder.failure.split())[:100]
 
 
 def _prune(found: Sequence[RunFolder], *, quiet: bool, dry_run: bool) -> int:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from repro.files import files_below, pictures_below, read_json_lines, write_atomically
+from repro.files import files_below, pictures_below, write_atomically
 
 
 def test_a_file_is_written_whole_and_replaces_the_one_before(tmp_path):
@@ -80,10 +80,3 @@ def test_pictures_in_a_hidden_folder_are_left_out_and_a_linked_folder_is_refused
     (tmp_path / "in/more").symlink_to(tmp_path / "out")
     with pytest.raises(ValueError, match="in/more: a link to a folder, which is not followed; put the folder itself"):
         pictures_below(tmp_path / "in", (".png",))
-
-
-@pytest.mark.parametrize("end", [b"", b'{"step": 6, "tra', b"[]\n", b"\0\0\0", b"\xff\n"])
-def test_lines_are_read_up_to_the_first_that_is_no_object(tmp_path, end):
-    (tmp_path / "log.jsonl").write_bytes(b'{"step": 3}\n' + end)
-    assert read_json_lines(tmp_path / "log.jsonl") == [{"step": 3}]
-    assert read_json_lines(tmp_path / "none") == []

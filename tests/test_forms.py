@@ -49,3 +49,35 @@ def test_every_published_record_is_of_the_form_of_a_record():
     found = every(ROOT / "tables" / "records")
     assert found
     assert [forms.misfit(each.data, forms.RECORD) for each in found] == [""] * len(found)
+
+
+POINT = {"step": 3, "epoch": 1, "learning_rate": 0.1, "train_loss": float("nan"), "seconds": 1.5}
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        *(b"", b'{"step": 6, "tra', b"[]\n", b"\0\0\0", b"\xff\n", b"{}\n", b"[" * 100_000),
+        json.dumps(POINT | {"train_loss": None}).encode(),
+        json.dumps(POINT | {"step": -1}).encode(),
+        json.dumps(POINT | {"selection_score": "0.5"}).encode(),
+    ],
+)
+def test_points_are_read_up_to_the_first_that_is_none(tmp_path, end):
+    (tmp_path / "log.jsonl").write_bytes(json.dumps(POINT).encode() + b"\n" + end)
+    assert [point["step"] for point in forms.read_points(tmp_path / "log.jsonl")] == [3]
+    assert forms.read_points(tmp_path / "none") == []
+
+
+@pytest.mark.parametrize(
+    ("form", "fits", "others"),
+    [
+        (forms.Count, [0, 7], [-1, 1.0, True, "1", None, 2**63]),
+        (forms.Amount, [0, 0.5], [-0.1, float("nan"), float("inf"), True, "1"]),
+        (forms.Number, [0, -1.5, float("nan"), float("inf")], [True, "1", None]),
+        ({"a?": str}, [{}, {"a": "x"}, {"b": 1}], [{"a": 1}, {"a": None}]),
+    ],
+)
+def test_counts_amounts_numbers_and_what_may_be_there(form, fits, others):
+    assert [forms.misfit(value, form) for value in fits] == [""] * len(fits)
+    assert all(forms.misfit(value, form) for value in others)

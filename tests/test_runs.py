@@ -70,6 +70,30 @@ def test_a_run_is_running_while_its_lock_is_held_then_done_failed_or_interrupted
     assert RunFolder(folder).state == "running"
 
 
+@pytest.mark.parametrize("content", ['{"a": 1}', "[]", "", '{"network": "fcn"}', "[" * 100_000])
+def test_a_damaged_run_is_said_and_the_others_are_listed(root: Path, capsys, content):
+    done(root)
+    damaged = done(root, TOY, "demo") / "record.json"
+    unfinished = begun(root) / "run.json"
+    damaged.write_text(content)
+    unfinished.write_text(content)
+    assert runs.main([]) == 2
+    said = capsys.readouterr()
+    assert len(said.err.splitlines()) == 2
+    for path in (damaged, unfinished):
+        assert f"repro.runs: {path}: damaged (" in said.err
+    assert "delete its folder and train the run again." in said.err
+    assert "3 runs: 1 done, 2 damaged." in said.out
+    assert log.main([TOY.id]) == 2
+    assert "record.json: damaged (" in capsys.readouterr().err
+
+
+def test_a_reason_of_odd_bytes_is_shown(root: Path, capsys):
+    (begun(root, failure="x") / "failure.txt").write_bytes(b"a caf\xe9")
+    assert runs.main([]) == 0
+    assert "a caf\ufffd" in capsys.readouterr().out
+
+
 def test_looking_at_a_lock_neither_writes_nor_keeps_it(root: Path):
     folder = done(root)
     before = snapshot(root)

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from repro import machine, records
+from repro import forms, machine, records
 from repro.command import sentence
 from repro.data.base import content_hash, fingerprint
 from repro.data.samples import EvaluationSamples
@@ -126,7 +126,7 @@ def note_machines(folder: Path, device: torch.device, processes: Processes) -> N
 
 def _machines(folder: Path) -> list[dict]:
     path = folder / "machines.json"
-    return records.read_run(path, [dict]) if path.exists() else []
+    return records.read_run(path, forms.MACHINES) if path.exists() else []
 
 
 def trained_seconds(folder: Path, progress: Progress) -> float:

@@ -5,8 +5,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from repro.files import read_json_lines as read_log
 from repro.files import write_atomically
+from repro.forms import read_points as read_log
 
 
 def append_point(path: Path, point: dict) -> None:
