@@ -33,6 +33,15 @@ class Parser(argparse.ArgumentParser):
         settings.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(epilog="\n\n".join(filter(None, (shown, epilog))) or None, **settings)
 
+    def parse_known_args(self, args=None, namespace=None):
+        """Refuse an empty text, which would be the current folder or a default, besides what argparse refuses."""
+        args = sys.argv[1:] if args is None else [*args]
+        for before, text in zip(["", *args], args):
+            if not text or re.fullmatch("--[a-z-]+=", text):
+                option = text or before
+                self.error(f"{option.rstrip('=') if option.startswith('-') else 'an argument'} is empty; give a value")
+        return super().parse_known_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
         """Print the sentence and leave with 2."""
         self.exit(BAD_INPUT, f"{self.prog}: {message}; see {self.prog} --help.\n")

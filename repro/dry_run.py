@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from repro import records
+from repro import plan, records
 from repro.columns import columns
 from repro.compare import home_of
 from repro.data import find_root, open_dataset, search_folders
@@ -88,6 +88,8 @@ class Known:
             if found is None and limit is None:
                 found = self.lengths[split.data, split.list, None] = _count(split, data)
             if found is not None:
+                if limit is None:
+                    plan.check_limit(split, found)
                 return min(found, split.limit or found)
         return None
 

@@ -15,14 +15,18 @@ class Amount(float):
     """A form: a finite number from 0 on."""
 
 
+class Share(float):
+    """A form: a number from 0 to 1, as scores are."""
+
+
 class Number(float):
     """A form: a number or NaN or an infinity, as a loss may be."""
 
 
 WORDS = {
     **{str: "text", int: "a whole number below 2^63", Count: "a whole number from 0 to 2^63"},
-    **{float: "a number below 2^63", Amount: "a number from 0 to 2^63", Number: "a number"},
-    **{bool: "true or false", dict: "an object", list: "a list", None: "null"},
+    **{float: "a number below 2^63", Amount: "a number from 0 to 2^63", Share: "a number from 0 to 1"},
+    **{bool: "true or false", dict: "an object", list: "a list", None: "null", Number: "a number"},
 }
 IDENTITY = {  # of a run
     "network": str,
@@ -47,7 +51,7 @@ RECORD = {  # what a record holds at least
     "id": str,
     "run": IDENTITY,
     "classes": [str],
-    "scores": {str: {str: (float, None)}},  # by evaluation and metric; None where undefined
+    "scores": {str: {str: (Share, None)}},  # by evaluation and metric; None where undefined
     "lists": {"train": LIST, "selection": LIST | {"images": [str]}, "report": LIST},
     "training": ({"steps": Count, "ended": str, "selected_epoch": Count, "label_pixels": [Count]}, None),
     "network": {"parameters": Count, "flops": (Count, None), "size": [Count]},
@@ -119,10 +123,12 @@ def misfit(value: object, form: Form, where: str = "") -> str:
 def _is(value: object, form: Form) -> bool:
     if form is None or form is object:
         return value is None or form is object
-    if form not in (int, Count, float, Amount, Number):
+    if form not in (int, Count, float, Amount, Share, Number):
         return isinstance(form, type) and isinstance(value, form)
     if isinstance(value, bool) or not isinstance(value, int if issubclass(form, int) else (int, float)):
         return False
+    if form is Share:
+        return 0 <= value <= 1 + 1e-9  # rounding
     return form is Number or (abs(value) < LARGEST and (value >= 0 or form in (int, float)))
 
 

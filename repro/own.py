@@ -146,6 +146,8 @@ def keep(options, below: Path):
         dataset = describe(fresh, **given, split=options.split, group=options.group)
         look(dataset)
         require_apart(dataset)
+        if options.batch and options.batch > (n := dataset.counts["train"]):
+            raise ValueError(f"--batch {options.batch}: the train part has {many(n, 'image')}; give at most as many")
         for sentence in (*_turned(dataset), *_unlabelled(dataset, options.classes)):
             print(sentence)
         content = [fingerprint([sample for part in PARTS for sample in dataset.split(part)])]

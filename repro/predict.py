@@ -12,6 +12,7 @@ from repro.folders import WEIGHTS, find
 from repro.progress import make_console, track
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif")
+SMALLEST = 32  # pixels of a window: one of the deepest map
 EXAMPLES = (
     "repro predict photo.jpg --run 16e6                  the mask, predictions/photo.png",
     "repro predict photos --run 16e6 --overlay           every picture below a folder, with overlays",
@@ -46,7 +47,7 @@ def make_parser() -> Parser:
     add("--probabilities", action="store_true", help="also NAME_probabilities.npy: (classes, height, width) float16")
     add("--flips", action="store_true", help="average over the picture and its mirror image")
     add("--scales", type=_scales, default=(), metavar="0.75,1", help="average over these scales")
-    add("--window", type=size, metavar="HxW", help="slide a window this large over the picture: needs less memory")
+    add("--window", type=_window, metavar="HxW", help="slide a window this large over the picture: needs less memory")
     add("--format", choices=("png", "cityscapes"), default="png",
         help="cityscapes: what its test server takes, label ids at 1024x2048 under official names")  # fmt: skip
     add("--device", choices=("auto", "cuda", "cpu"), default="auto")
@@ -54,9 +55,16 @@ def make_parser() -> Parser:
     return parser
 
 
+def _window(text: str) -> tuple[int, int]:
+    found = size(text)
+    if min(found) < SMALLEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is a window of less than {SMALLEST}x{SMALLEST} pixels")
+    return found
+
+
 def _scales(text: str) -> tuple[float, ...]:
-    if not re.fullmatch(r"(0\.\d*[1-9]\d*|[1-9](\.\d+)?)(,(0\.\d*[1-9]\d*|[1-9](\.\d+)?)){0,15}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of scales under 10, expected e.g. 0.75,1,1.25")
+    if not re.fullmatch(r"(0\.[1-9]\d*|[1-9](\.\d+)?)(,(0\.[1-9]\d*|[1-9](\.\d+)?)){0,15}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of scales from 0.1 to under 10, expected 0.75,1,1.25")
     return tuple(map(float, text.split(",")))
 
 

@@ -310,9 +310,16 @@ def _add(sources: dict[str, Path], target: Path) -> Record | None:
     if target.exists() and not _agree(sources, target):
         return None
     target.parent.mkdir(parents=True, exist_ok=True)
-    for ending in sorted(sources, key=lambda ending: ending == ".json"):  # the record last: it marks the three as whole
-        if not (target.exists() and target.with_suffix(ending).exists()):
-            write_atomically(target.with_suffix(ending), sources[ending].read_bytes())
+    written = []
+    try:
+        for ending in sorted(sources, key=lambda ending: ending == ".json"):  # last: it marks the three as whole
+            if not (target.exists() and target.with_suffix(ending).exists()):
+                write_atomically(target.with_suffix(ending), sources[ending].read_bytes())
+                written.append(target.with_suffix(ending))
+    except OSError:  # a full disk: no half of a record stays
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise
     return Record(target)
 
 

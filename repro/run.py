@@ -53,7 +53,7 @@ def make_parser() -> Parser:
     add("suite", nargs="?", default="demo", help="which suite; default demo; `all`: every suite whose data are found")
     add("--only", default="*", metavar="GLOB", help="only cells whose table/row matches, e.g. 'paper1_table1/*'")
     add("--seeds", type=_seeds, metavar="0,1", help="seeds to train; default: the suite's own")
-    add("--epochs", type=_positive, metavar="N", help="fewer epochs: a reduced suite with a name of its own")
+    add("--epochs", type=_positive, metavar="N", help="other epochs: a reduced suite with a name of its own")
     add("--limit", type=_positive, metavar="N", help="N training images spread evenly over the list; likewise")
     add("--ablations", action="store_true", help="also our own ablations and the other readings of the protocol")
     add("--time-limit", type=time_span, metavar="9m", help="stop in time with a checkpoint; 90s, 9m, 2h")
@@ -206,6 +206,9 @@ def _fitted(suite: Suite, order: Order, options: argparse.Namespace) -> Suite:
         whole = replace(order, only="*", ablations=True)  # for what is kept goes for later calls too
         jobs = () if options.dry_run else jobs_of(suite, whole)
         micro = micro_batch_of(jobs, setting, name=suite.name, keep=not options.dry_run)
+    batches = [job.run.recipe.batch for job in jobs_of(suite, order) if job.run.trained] if micro else []
+    if batches and micro >= max(batches):
+        raise ValueError(f"--micro-batch {micro}: whole batches are of {max(batches)}; give a smaller number, or none")
     return plan.reduced(suite, suite.epochs, suite.limit, micro)
 
 
@@ -271,7 +274,7 @@ def _found(name: str, data: Sequence[str]) -> str:
 
 def _match(text: str, pattern: str, kind: str) -> re.Match:
     """The match of all of `text`, refused as a parser expects it."""
-    found = re.fullmatch(pattern, text)
+    found = re.fullmatch(pattern, text, re.ASCII)
     if not found:
         raise argparse.ArgumentTypeError(f"{text!r} is not {kind}")
     return found

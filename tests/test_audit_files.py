@@ -268,6 +268,13 @@ def test_means_over_classes_are_tested_by_themselves(table):
     assert finding.inputs == {"JA": "0.765", "DI": "0.901"}
 
 
+def test_of_many_rows_that_are_the_same_each_is_named_beside_the_first(table):
+    rows = ("A,90.0,80.0,92.5", "B,90.0,80.0,92.5", "C,91.0,80.0,92.5", "D,90.0,80.0,92.5", "E,91.0,80.0,92.5")
+    found, _ = check_file(table("\n".join(["Method,Acc,Sen,Sp", *rows])), Asked())
+    same = [each for each in found if each.check == "identical rows"]
+    assert [each.inequalities[0][:7] for each in same] == ["A and B", "A and D", "C and E"]
+
+
 def test_identical_rows_and_an_edge_of_a_grid_are_noted_in_files_too(table, capsys):
     grid = table("lr,mIoU,PA\n0.005,72.1,92.8\n0.003,74.2,94.1\n0.0005,76.5,95.3\n")
     status, out, _ = run(capsys, grid)

@@ -261,7 +261,7 @@ def set_at(*path, value):
         (set_at("training", value={}), "training lacks 'steps'"),
         (set_at("provenance", "seconds", value="1"), 'provenance.seconds is "1", expected a number'),
         (set_at("network", "parameters", value=10**400), "0..., expected a whole number from 0 to 2^63"),
-        (set_at("scores", "last native whole", "miou", value=10**400), "0..., expected a number below 2^63"),
+        (set_at("scores", "last native whole", "miou", value=10**400), "0..., expected a number from 0 to 1"),
         (set_at("lists", "report", "more", value=10**400), "a number is not finite or beyond"),
         (set_at("provenance", "machines", value=[3]), "provenance.machines.0 is 3, expected an object"),
         (set_at("provenance", "peak_memory_bytes", value="a"), 'peak_memory_bytes is "a", expected a whole number'),

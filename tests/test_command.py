@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from measured import ROOT
@@ -147,6 +148,25 @@ def test_streams_that_the_caller_closed_lead_nowhere():
     code = "import sys; from repro.command import run; sys.exit(run(lambda _: print(sys.stdin.read()) or 5, [], 'p'))"
     line = ["bash", "-c", 'exec "$0" -c "$1" <&- >&- 2>&-', sys.executable, code]
     assert subprocess.run(line, env={**os.environ, "PYTHONPATH": str(ROOT)}).returncode == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--suite", ""], "x: --suite is empty; give a value"),
+        (["--suite="], "x: --suite is empty; give a value"),
+        ([""], "x: an argument is empty; give a value"),
+        (["a", ""], "x: an argument is empty; give a value"),
+    ],
+)
+def test_an_empty_argument_is_neither_a_default_nor_the_current_folder(capsys, arguments, said):
+    parser = Parser(prog="x")
+    parser.add_argument("folders", nargs="*", type=Path)
+    parser.add_argument("--suite", default="demo")
+    with pytest.raises(SystemExit, match="2"):
+        parser.parse_args(arguments)
+    assert capsys.readouterr().err == f"{said}; see x --help.\n"
+    assert parser.parse_args(["a", "--suite=b"]).suite == "b"
 
 
 def test_a_full_device_behind_the_output_is_a_sentence():

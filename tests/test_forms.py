@@ -74,6 +74,7 @@ def test_points_are_read_up_to_the_first_that_is_none(tmp_path, end):
     [
         (forms.Count, [0, 7], [-1, 1.0, True, "1", None, 2**63]),
         (forms.Amount, [0, 0.5], [-0.1, float("nan"), float("inf"), True, "1"]),
+        (forms.Share, [0, 1, 0.5], [-0.1, 1.01, float("nan"), True]),
         (forms.Number, [0, -1.5, float("nan"), float("inf")], [True, "1", None]),
         ({"a?": str}, [{}, {"a": "x"}, {"b": 1}], [{"a": 1}, {"a": None}]),
     ],

@@ -111,6 +111,7 @@ def test_peak_memory_is_counted_in_bytes():
 def test_only_a_processor_emulates_a_precision_and_never_float32():
     assert not machine.emulates("float32", CPU)
     assert not machine.emulates("bfloat16", torch.device("cuda"))
+    assert machine.emulates("float16", CPU)  # a convolution's gradient
     cpuinfo = Path("/proc/cpuinfo")
     flags = re.search(r"^flags\s*:(.*)", cpuinfo.read_text(), re.MULTILINE) if cpuinfo.exists() else None
     if flags is None:

@@ -270,6 +270,7 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_written(folder
     [
         (("--network", "pspnet", "--batch", "1"), "pspnet normalises a map of one pixel and needs 2 images at a time"),
         (("--recipe", "paper2", "--size", "48x64"), "flips along the diagonal, and 48x64 is no square"),
+        (("--batch", "15"), "--batch 15: the train part has 14 images; give at most as many"),
     ],
 )
 def test_what_the_recipe_cannot_do_is_refused_before_the_data_are_read(

@@ -166,8 +166,11 @@ def test_a_link_to_nothing_is_one_bad_picture_among_others(finished: Path, here:
     [
         (["nowhere.png"], "nowhere.png: no such file or folder"),
         (["empty"], "empty: no pictures below this folder"),
-        (["a.png", "--scales", "0"], "'0' is not a list of scales under 10"),
-        (["a.png", "--scales", "1,x"], "'1,x' is not a list of scales"),
+        (["a.png", "--scales", "0"], "'0' is no list of scales from 0.1 to under 10"),
+        (["a.png", "--scales", "0.01"], "'0.01' is no list of scales from 0.1 to under 10"),
+        (["a.png", "--window", "31x64"], "'31x64' is a window of less than 32x32 pixels"),
+        (["a.png", "--output", ""], "--output is empty; give a value"),
+        (["a.png", "--scales", "1,x"], "'1,x' is no list of scales"),
         (["a.png", "--window", "0x5"], "'0x5' is not a size, expected HEIGHTxWIDTH"),
         (["a.png", "--checkpoint", "x"], "not allowed with argument"),
         (["a.png", "--format", "cityscapes"], "matches results by official names, expected one like berlin_000000"),
@@ -213,8 +216,9 @@ def test_masks_below_the_pictures_are_not_taken_for_pictures_the_next_time(
 
 def test_an_empty_id_is_no_run(here: Path, capsys: pytest.CaptureFixture):
     draw(here / "a.png")
-    assert predict.main(["a.png", "--run", ""]) == 2
-    assert "has an id that begins with ''" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        predict.main(["a.png", "--run", ""])
+    assert "--run is empty; give a value" in capsys.readouterr().err
 
 
 def test_masks_of_a_network_with_other_classes_are_not_mixed_in(

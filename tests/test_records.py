@@ -1,5 +1,6 @@
 """Records: only ever added, the same bytes for the same counts, and a sentence where a file is damaged."""
 
+import errno
 import io
 import pickle
 import zipfile
@@ -278,3 +279,19 @@ def test_a_damaged_file_of_a_run_is_named_with_what_to_do(tmp_path, content):
     (tmp_path / "machines.json").write_text("{}")
     with pytest.raises(ValueError, match=r"machines\.json: damaged \(it is {}, expected a list\)"):
         records.read_run(tmp_path / "machines.json", [dict])
+
+
+def test_no_half_of_a_record_stays_where_the_disk_is_full(folder: Folder, tmp_path: Path, monkeypatch):
+    write_run(tmp_path / "runs", RUN, matrix(0.6))
+    written = []
+
+    def write(path: Path, content: bytes) -> None:
+        if len(written) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        written.append(path)
+        path.write_bytes(content)
+
+    monkeypatch.setattr(records, "write_atomically", write)
+    with pytest.raises(OSError, match="No space left"):
+        records.publish(tmp_path / "runs" / ID, folder.records, ID, KIND)
+    assert len(written) == 2 and not [*folder.records.iterdir()]

@@ -41,7 +41,7 @@ def word_for(outcome: Outcome, suite: Suite, data: Collection[str]) -> str:
     """Return the word for an outcome: the first of these rules that applies.
 
     1. "toy, not judged" on generated data, whatever was measured.
-    2. "reduced, not judged" where a suite trains for fewer epochs or on fewer images than declared.
+    2. "reduced, not judged" where a suite trains for other epochs or on fewer images than declared.
     3. "not run", "not built" or "not measured" where nothing was measured that could tell.
     4. "supported", "contradicted" or "undecided" on the paper's own data with nothing replaced.
     5. "holds", "does not hold" or "undecided", on the data set that stands in, with n.

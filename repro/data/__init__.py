@@ -28,8 +28,9 @@ DATASETS: dict[str, str] = {
 def dataset_class(name: str) -> type:
     """Return the class that declares the data set `name`; an unknown name is a ValueError with the nearest ones."""
     if name not in DATASETS:
-        near = difflib.get_close_matches(name, DATASETS, n=3, cutoff=0.5) or sorted(DATASETS)
-        raise ValueError(f"{name!r} is not a data set; the nearest names are {', '.join(near)}.")
+        near = difflib.get_close_matches(name, DATASETS, n=3, cutoff=0.5)
+        hint = f"the nearest names are {', '.join(near)}" if near else f"there are {', '.join(sorted(DATASETS))}"
+        raise ValueError(f"{name!r} is not a data set; {hint}.")
     return pkgutil.resolve_name(DATASETS[name])
 
 

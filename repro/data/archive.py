@@ -89,7 +89,7 @@ def _unwritten(archive: Path, error: OSError) -> ValueError:
     where = f"{error.filename}: " if error.filename else ""
     return ValueError(
         f"{archive}: cannot be unpacked ({where}{error.strerror}); nothing was written, make room or name another "
-        "folder with --to."
+        "folder."
     )
 
 
@@ -242,8 +242,8 @@ def _require_room(archive: Path, folder: Path, needed: int) -> None:
     free = shutil.disk_usage(there).free
     if needed > free:
         raise ValueError(
-            f"{archive}: needs {needed / 1e9:.1f} GB in {there}, which has {free / 1e9:.1f} GB free; nothing was "
-            "written, make room or name another folder with --to."
+            f"{archive}: needs {needed / 1e6:,.1f} MB in {there}, which has {free / 1e6:,.1f} MB free; nothing was "
+            "written, make room or name another folder."
         )
 
 

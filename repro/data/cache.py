@@ -185,7 +185,7 @@ def for_training(
     if needed + SPARE > free:
         print(
             f"{dataset.name}: no room for prepared pairs in {prepared.folder} ({needed / 1e9:.1f} GB needed, "
-            f"{free / 1e9:.1f} GB free); originals are read. --cache DIR names another folder.",
+            f"{free / 1e9:.1f} GB free); originals are read. $REPRO_CACHE names another folder.",
             file=sys.stderr,
         )
         return None

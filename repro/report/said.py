@@ -114,7 +114,7 @@ def standing(suite: Suite, cells: Sequence[Cell]) -> str:
     if suite.toy:
         return f"The images are generated, so nothing is judged. {beside}."
     if plan.is_reduced(suite):
-        return f"A reduced suite, with fewer epochs or images than declared, so nothing is judged. {beside}."
+        return f"A reduced suite, with other epochs or fewer images than declared, so nothing is judged. {beside}."
     if not is_own(suite):
         return f"Other data stand in for the papers', so no number is compared with theirs. {beside}."
     return f"{beside}; {judged} have seeds enough for a verdict other than undecided."

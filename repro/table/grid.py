@@ -223,7 +223,7 @@ def above_of(comparison: Comparison) -> tuple[str, ...]:
     if suite.toy:
         lines.append("Generated data: this shows that everything runs, not which network is better.")
     if plan.is_reduced(suite):
-        lines.append("A reduced suite: fewer epochs or images than declared, so nothing is judged by it.")
+        lines.append("A reduced suite: other epochs or fewer images than declared, so nothing is judged by it.")
     if replaced:
         lines.append(f"Suite {suite.name} replaces: {replaced}.")
     lines += _replaced_in_rows(comparison)

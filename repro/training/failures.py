@@ -70,7 +70,7 @@ def out_of_memory(recipe: Recipe, device: torch.device) -> str:
     shown = recipe.crop or recipe.size
     images = f"{shown[0]}x{shown[1]} images" if shown else "whole images"
     micro = recipe.micro_batch or recipe.batch
-    smaller = "--micro-batch auto, or a number below it" if micro > 1 else "a smaller crop"
+    smaller = "--micro-batch auto, a smaller batch" if micro > 1 else "a smaller crop"
     other = "fewer --jobs" if device.type == "cpu" else "a card with more memory"
     return (
         f"out of memory on {device.type} with a batch of {recipe.batch} in micro-batches of {micro}, {images}, "
