@@ -309,7 +309,7 @@ def test_a_signal_lets_every_process_checkpoint_and_the_next_call_goes_on(data: 
         (["--jobs", "2", "--per-gpu", "2"], "both say how many runs go on at once; give one of them"),
         (["--jobs", "2", "--cluster", "auto"], "--jobs N is for one machine"),
         (["--cluster", "somewhere"], "'somewhere': expected auto or the HOST:PORT of a Ray head node"),
-        (["--cluster", ""], "expected auto or the HOST:PORT"),
+        (["--cluster", ""], "--cluster is empty; give a value"),
     ],
 )
 def test_options_that_contradict_each_other_are_one_sentence(arguments: list[str], sentence: str):

@@ -347,7 +347,6 @@ def test_the_command_works_where_torch_is_not_installed(tmp_path: Path):
     [
         (["paper1_tabel1"], "there is no table or figure 'paper1_tabel1'; did you mean paper1_table1"),
         (["paper1_table1", "--suite", "camvit"], "there is no suite 'camvit'; did you mean camvid?"),
-        (["paper1_table1", "--suite", ""], "there is no suite ''"),
         (["paper1_table1", "--suite", "camvid-e0"], "there is no suite 'camvid-e0'"),
         (["paper2_table2", "--columns", "cost"], "paper2_table2 is a table of facts and has no columns but its own"),
         (["paper1_table1", "--suite", "drive"], "suite drive has no data for paper1_table1; it has paper2_table3"),
