@@ -154,6 +154,8 @@ def test_units_are_found_by_column(table):
         ("Method,Loss\nA,0.1\n", "no column is called like a score; found Method, Loss"),
         ("Method,Acc\n", "no table of at least a head and a row"),
         ("", "no table of at least a head and a row"),
+        ("Method,Acc,Sen\nA\0,95.1,80\n", r"a control character ('\x00') in line 2; save the table as UTF-8"),
+        ("Method,Acc,Sen\n\x1b[31mA,95.1,80\n", r"a control character ('\x1b') in line 2; save the table as UTF-8"),
     ],
 )
 def test_what_cannot_be_understood_is_one_sentence_and_exit_two(table, capsys, text, message):

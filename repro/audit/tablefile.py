@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 _END = "the end of the file"  # a row of its own, unless a cell before it is still open
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _LARGEST = 5_000_000  # bytes: a table of a paper has a few thousand
 _BRACED = r"\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}"  # braces in braces, as in @{\extracolsep{\fill}}
 _RULES = re.compile(
@@ -80,14 +81,18 @@ def read_tables(path: Path) -> list[RawTable]:
 
 def _text(path: Path) -> str:
     if not path.is_file():
-        found = "a folder" if path.is_dir() else "no such file"
+        found = "a folder" if path.is_dir() else "no regular file" if path.exists() else "no such file"
         raise ValueError(f"{path}: {found}; expected paper1, paper2 or a table in CSV, Markdown or LaTeX")
     if path.stat().st_size > _LARGEST:
         raise ValueError(f"{path}: {path.stat().st_size} bytes, expected a table of at most {_LARGEST}")
     try:
-        return path.read_text(encoding="utf-8-sig")
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not text in UTF-8 (byte {error.start}); save the table as UTF-8") from None
+    if odd := _CONTROL.search(text):
+        line = text.count("\n", 0, odd.start()) + 1
+        raise ValueError(f"{path}: a control character ({odd[0]!a}) in line {line}; save the table as UTF-8")
+    return text
 
 
 def _separated(path: Path, text: str) -> list[list[list[str]]]:
