@@ -43,7 +43,8 @@ POINT = {  # of a training curve as it grows
 LIST = {"data": str, "list": str, "n": Count, "sha256": str, "units": [str]}
 _MACHINE = {
     **{"device": str, "cpu?": (str, None), "cuda?": (str, None), "system?": str, "python?": str},
-    **{"libraries?": {str: str}, "cores?": (Count, None), "threads?": Count, "memory_gib?": Amount, "processes?": Count},
+    **{"libraries?": {str: str}, "cores?": (Count, None), "threads?": Count},
+    **{"memory_gib?": Amount, "processes?": Count},
 }
 MACHINES = [_MACHINE]
 _BLOCK = {"name": str, "inputs?": list, "layers?": str, "parameters?": Count, "part?": str}
