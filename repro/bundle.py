@@ -15,7 +15,7 @@ from repro.compare import SEEDS, home_of
 from repro.data import DATASETS, dataset_class
 from repro.data.archive import Limits, unpack
 from repro.data.base import Part
-from repro.faults import UNREADABLE, contradictions, record_faults
+from repro.faults import UNREADABLE, contradictions, record_faults, sentence
 from repro.files import write_atomically
 from repro.records import FILES, Record
 
@@ -136,8 +136,8 @@ def manifest_faults(opened: Path, found: Sequence[Record]) -> Iterator[str]:
     try:
         if data != _manifest_hashes(found):
             yield f"the data hashes of {MANIFEST} are not those of the records' lists"
-    except UNREADABLE as error:
-        yield f"the data hashes cannot be compared ({type(error).__name__}: {error})"
+    except UNREADABLE:
+        return  # a record that cannot be read, which `content_faults` says
 
 
 def content_faults(record: Record) -> list[str]:
@@ -147,7 +147,8 @@ def content_faults(record: Record) -> list[str]:
         if not faults:
             faults = [*record_faults(record), *_count_faults(record.data), *_text_faults(record)]
     except UNREADABLE as error:
-        faults = [f"cannot be read ({type(error).__name__}: {error})"]
+        said = sentence(error).removeprefix(f"{record.path}: ").removesuffix("; restore it from git")
+        faults = [f"cannot be read: {said}"]
     return faults
 
 

@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from repro import plan, records
+from repro import records
 from repro.columns import columns
 from repro.compare import home_of
 from repro.data import find_root, open_dataset, search_folders
@@ -88,8 +88,6 @@ class Known:
             if found is None and limit is None:
                 found = self.lengths[split.data, split.list, None] = _count(split, data)
             if found is not None:
-                if limit is None:
-                    plan.check_limit(split, found)
                 return min(found, split.limit or found)
         return None
 
@@ -118,7 +116,7 @@ def known_of(suite: Suite) -> Known:
     """Return what this checkout's runs and the committed records tell."""
     folders = [records.folder_of(None, toy=False).records]
     folders += [records.lock_of(suite.name).records] if suite.toy else []
-    here = [folder.record for folder in every() if folder.record]
+    here = [folder.record for folder in every() if not folder.damage and folder.record]
     return Known(here, [record.data for folder in folders for record in records.every(folder)])
 
 

@@ -12,7 +12,7 @@ from repro import forms, records
 from repro.forms import read_points
 
 ID = re.compile(r"[0-9a-f]{12}")
-STATES = RUNNING, DONE, FAILED, INTERRUPTED, DAMAGED = ("running", "done", "failed", "interrupted", "damaged")
+RUNNING, DONE, FAILED, INTERRUPTED = STATES = ("running", "done", "failed", "interrupted")
 WEIGHTS = ("last", "selected")  # what a finished run keeps, each in a file of that name
 
 
@@ -35,10 +35,7 @@ class RunFolder:
 
     @property
     def state(self) -> str:
-        """One of `STATES`. Failed: it ended by an error. Interrupted: neither that nor done; the same call goes on.
-
-        None is damaged by itself: that is for who reads what is in it, see `damage`.
-        """
+        """One of `STATES`. Failed: it ended by an error. Interrupted: neither that nor done; the same call goes on."""
         if is_held(self.path / "lock"):
             return RUNNING
         if (self.path / "record.json").exists():

@@ -189,14 +189,6 @@ def reduced(
     return replace(of, name=name, epochs=epochs, limit=limit, changes=changes, seeds=seeds)
 
 
-def check_limit(split: Split, images: int) -> None:
-    """Raise a ValueError where a split is limited to more images than its list has: its name would be untrue."""
-    if split.limit and split.limit > images:
-        raise ValueError(
-            f"--limit {split.limit}: the list {split.list} of {split.data} has {images} images; give at most as many"
-        )
-
-
 def is_reduced(of: Suite) -> bool:
     """Whether a suite trains for other epochs or on fewer images than its declaration says."""
     return of.epochs is not None or of.limit is not None

@@ -3,6 +3,7 @@
 import argparse
 import fnmatch
 import importlib.util
+import math
 import os
 import re
 import sys
@@ -15,7 +16,8 @@ from repro.__main__ import VERBS
 from repro.command import DONE, STOPPED, Parser, Stop, time_span
 from repro.command import run as run_command
 from repro.compare import SEEDS
-from repro.data import DATASETS, check_options, find_root, search_folders
+from repro.data import DATASETS, check_options, dataset_class, find_root, search_folders
+from repro.data.base import Part
 from repro.dry_run import describe_plan
 from repro.papers.spec import Suite
 from repro.papers.suites import REPRODUCTION, SUITES
@@ -110,6 +112,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         os.environ["REPRO_CACHE"] = options.cache
     stop = Stop(time.monotonic() + options.time_limit if options.time_limit else None, at_once=processes.size == 1)
     legs = [(_fitted(suite, order, options), order) for suite, order in _legs(options, order)]
+    _check_limit([suite for suite, _ in legs])
     if options.dry_run:
         print("\n".join([*(describe_plan(suite, order) for suite, order in legs), *_missing(legs, options.data)]))
         return DONE
@@ -165,6 +168,22 @@ def _check_lock(options: argparse.Namespace) -> None:
         raise ValueError(f"--lock locks the demo as a whole; leave out --{partial[0]}")
 
 
+def _check_limit(suites: Sequence[Suite]) -> None:
+    """Raise where no training list of any suite has as many images as the suites are limited to."""
+    for suite in suites:
+        most = max(map(_most_images, {stand.train for stand in suite.data.values()}), default=0)
+        if suite.limit is None or suite.limit <= most:
+            return
+    raise ValueError(f"--limit {suites[0].limit}: {suites[0].name} trains on {most} images at most; give fewer")
+
+
+def _most_images(data: str) -> float:
+    """How many images a data set can have in its training list, as declared; no end where that is not."""
+    found = dataset_class(data) if data in DATASETS else None
+    part = getattr(found, "lists", {}).get("train")
+    return found.counts.get(part.split, math.inf) if isinstance(part, Part) else math.inf
+
+
 def _legs(options: argparse.Namespace, order: Order) -> list[tuple[Suite, Order]]:
     """What is to be done, one after another; ValueError where data are missing."""
     if options.suite != "reproduction":
@@ -207,9 +226,8 @@ def _fitted(suite: Suite, order: Order, options: argparse.Namespace) -> Suite:
         jobs = () if options.dry_run else jobs_of(suite, whole)
         micro = micro_batch_of(jobs, setting, name=suite.name, keep=not options.dry_run)
     batches = [job.run.recipe.batch for job in jobs_of(suite, order) if job.run.trained] if micro else []
-    if batches and micro >= max(batches):
-        raise ValueError(f"--micro-batch {micro}: whole batches are of {max(batches)}; give a smaller number, or none")
-    return plan.reduced(suite, suite.epochs, suite.limit, micro)
+    whole = bool(batches) and micro >= max(batches)  # no part of any batch, and so nothing to name
+    return plan.reduced(suite, suite.epochs, suite.limit, None if whole else micro)
 
 
 def _suites(options: argparse.Namespace) -> list[Suite]:

@@ -10,10 +10,11 @@ from repro import plan
 from repro.columns import columns
 from repro.command import BAD_INPUT, DONE, Parser, run
 from repro.compare import SEEDS
-from repro.folders import DAMAGED, RUNNING, STATES, RunFolder, every
+from repro.folders import RUNNING, STATES, RunFolder, every
 from repro.progress import make_console
 from repro.words import duration, many
 
+DAMAGED = "damaged"  # what stands in place of a state
 HEADS = ("state", "run", "network", "trained on", "epoch", "seed", "time", "best", "score", "")
 COLOURS = {"running": "cyan", "done": "green", "failed": "red", "damaged": "red", "interrupted": "yellow"}
 LEGEND = """best: highest mIoU on the selection list so far; score: the last weights on the reported list; per cent."""
@@ -79,7 +80,7 @@ def show(found: Sequence[RunFolder], suite: str | None = None) -> None:
     for row, line in zip(rows, lines):
         console.print(line, style=COLOURS[row[0]], markup=False, soft_wrap=True)
     states = [row[0] for row in rows]
-    counts = ", ".join(f"{states.count(state)} {state}" for state in STATES if state in states)
+    counts = ", ".join(f"{states.count(state)} {state}" for state in (*STATES, DAMAGED) if state in states)
     console.print(f"{many(len(rows), 'run')}: {counts}. {LEGEND[0].upper()}{LEGEND[1:]}", markup=False, soft_wrap=True)
 
 

@@ -275,6 +275,10 @@ def test_of_many_rows_that_are_the_same_each_is_named_beside_the_first(table):
     found, _ = check_file(table("\n".join(["Method,Acc,Sen,Sp", *rows])), Asked())
     same = [each for each in found if each.check == "identical rows"]
     assert [each.inequalities[0][:7] for each in same] == ["A and B", "A and D", "C and E"]
+    fewer = "M,Acc,Sen,Sp,JA\nA,90.0,80.0,-,-\nB,90.0,80.0,92.5,70.1\nC,90.0,80.0,92.5,70.1\n"
+    found, _ = check_file(table(fewer), Asked())
+    same = [each.inequalities[0] for each in found if each.check == "identical rows"]
+    assert [each[:7] for each in same] == ["A and B", "A and C", "B and C"]
 
 
 def test_identical_rows_and_an_edge_of_a_grid_are_noted_in_files_too(table, capsys):

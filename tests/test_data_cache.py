@@ -150,7 +150,7 @@ def test_a_full_disk_is_one_sentence_and_what_was_written_is_kept(dataset):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (PAIR // 2, hard))
     try:
-        with pytest.raises(ValueError, match=r"the disk is full; 1 of 5 pairs are prepared and kept.*--no-cache"):
+        with pytest.raises(ValueError, match=r"the disk is full; 1 of 5 pairs are prepared and kept.*REPRO_CACHE"):
             pairs.make()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

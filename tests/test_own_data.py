@@ -270,7 +270,6 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_written(folder
     [
         (("--network", "pspnet", "--batch", "1"), "pspnet normalises a map of one pixel and needs 2 images at a time"),
         (("--recipe", "paper2", "--size", "48x64"), "flips along the diagonal, and 48x64 is no square"),
-        (("--batch", "15"), "--batch 15: the train part has 14 images; give at most as many"),
     ],
 )
 def test_what_the_recipe_cannot_do_is_refused_before_the_data_are_read(
@@ -279,6 +278,13 @@ def test_what_the_recipe_cannot_do_is_refused_before_the_data_are_read(
     monkeypatch.setattr(own, "ROOT", tmp_path)
     assert own.main(arguments(folders, *options)) == 2
     assert sentence in capsys.readouterr().err
+    assert not [*tmp_path.glob("runs/own/*")]
+
+
+def test_a_batch_of_more_images_than_there_are_is_refused_and_nothing_is_left(folders, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(own, "ROOT", tmp_path)
+    assert own.main(arguments(folders, "--batch", "15")) == 2
+    assert "--batch 15: the train part has 14 images; give at most as many" in capsys.readouterr().err
     assert not [*tmp_path.glob("runs/own/*")]
 
 

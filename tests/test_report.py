@@ -374,6 +374,16 @@ def test_pictures_end_where_the_budget_does(one_image: Path, monkeypatch: pytest
     assert found.pictures == {} and found.notes[0].endswith("images are left out to keep the page small.")
 
 
+def test_an_unresolved_auc_bears_its_mark_with_the_note_in_page_and_summary(monkeypatch: pytest.MonkeyPatch):
+    unresolved = property(lambda each: 0.25 * (each.column.metric == "auc" and bool(each.records)))
+    monkeypatch.setattr(compare.Finding, "unresolved", unresolved)
+    of = plan.suite("chasedb1-e2")
+    made = content(of, compare.folder_of(of), runs=records.ROOT / "nowhere")
+    for text in (as_html(made), as_markdown(made)):
+        assert re.search(r"\b0\.\d{3}~", text)
+        assert "~ pixels that share one of 1024 bins of their logits count as ties" in text
+
+
 # The summary in Markdown.
 
 

@@ -63,7 +63,7 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture) -> str:
         (["demo", "--epochs", "0"], "argument --epochs: '0' is not a whole number above 0"),
         (["demo", "--epochs", "1.5"], "argument --epochs: '1.5' is not a whole number above 0"),
         (["demo", "--limit", "0"], "argument --limit: '0' is not a whole number above 0"),
-        (["demo", "--micro-batch", "999"], "--micro-batch 999: whole batches are of 4; give a smaller number, or none"),
+        (["demo", "--limit", "5000"], "--limit 5000: demo-n5000 trains on 80 images at most; give fewer"),
         (["demo", "--workers", "-1"], "--workers"),
         (["demo", "--workers", "two"], "'two' is not a whole number, 0 or above"),
         (["demo", "--time-limit", "0s"], "'0s' is not a duration such as 90s, 9m or 2h"),

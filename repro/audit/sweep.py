@@ -32,17 +32,19 @@ class SweepRow:
 def identical_rows(rows: Sequence[SweepRow]) -> list[Finding]:
     """Return a finding for each pair of different systems whose numbers in all common columns are the same strings.
 
-    Of many rows that are the same, each is named beside the first.
+    Of many rows with the same columns that are the same, each is named beside the first.
     """
     found, first = [], {}
     for i, one in enumerate(rows):
         for j, two in enumerate(rows[i + 1 :], i + 1):
-            if one.system == two.system or first.get(j, j) == first.get(i, i):
+            if one.system == two.system or (i in first and first.get(j) == first[i]):
                 continue
             common = sorted(set(one.scores) & set(two.scores))
             if len(common) >= FEWEST_NUMBERS and all(one.scores[c].text == two.scores[c].text for c in common):
                 found.append(_identical(one, two, common))
-                first.setdefault(j, first.get(i, i))
+                if one.scores.keys() == two.scores.keys():
+                    first.setdefault(i, i)
+                    first.setdefault(j, first[i])
     return found
 
 

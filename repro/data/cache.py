@@ -106,8 +106,8 @@ class Prepared:
         left = self.missing
         return (
             f"{self.folder}: the disk is full; {len(self.paths) - len(left)} of {len(self.paths)} pairs are prepared "
-            f"and kept, the others need {self.needed_bytes(left) / 1e9:.1f} GB. Make room, name another folder with "
-            "--cache DIR or $REPRO_CACHE, or read the originals with --no-cache."
+            f"and kept, the others need {self.needed_bytes(left) / 1e9:.1f} GB. Make room, or name another "
+            "folder with $REPRO_CACHE."
         )
 
     def _make(self, index: int) -> None:

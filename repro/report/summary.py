@@ -13,6 +13,7 @@ from repro.report.tables import Exhibit
 from repro.report.verdicts import WORDS
 from repro.table import make_grid
 from repro.table.formats import as_markdown as grid_markdown
+from repro.table.notes import UNRESOLVED
 from repro.words import many
 
 _GIBIBYTE = 2**30
@@ -65,7 +66,7 @@ def result(exhibit: Exhibit) -> str:
     rows = tuple(tuple(row[place] for place in places) for row in exhibit.comparison.rows)
     grid = make_grid(replace(exhibit.comparison, columns=columns, rows=rows, externals=()))
     bare = tuple((replace(row[0], mark=""), *row[1:]) for row in grid.rows)
-    below = tuple(line for line in grid.below if line.startswith(("measured", "†", "‡", "Rows below")))
+    below = tuple(line for line in grid.below if line.startswith(("measured", "†", "‡", UNRESOLVED, "Rows below")))
     return grid_markdown(replace(grid, rows=bare, below=below, references=()))
 
 

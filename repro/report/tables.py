@@ -126,7 +126,7 @@ def _cells(comparison: Comparison, grid: Grid, notes: Notes, index: int) -> tupl
     entries = [grid.rows[index][place] for place in measured]
     findings = (*comparison.rows, *comparison.externals)[index]
     return tuple(
-        _cell(comparison, finding, f"{comparison.table.id}-{index}-{place}", entry.text, entry.rank, notes)
+        _cell(comparison, finding, f"{comparison.table.id}-{index}-{place}", entry.shown, entry.rank, notes)
         for place, (finding, entry) in enumerate(zip(findings, entries))
     )
 

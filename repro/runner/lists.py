@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import torch
 
-from repro import plan
 from repro.data import find_root, open_dataset, search_folders
 from repro.data.seen import look
 from repro.plan import Run
@@ -45,7 +44,6 @@ def open_lists(run: Run, data: tuple[str, ...]) -> Lists:
     """Return a run's three image lists; ValueError where data are missing or incomplete."""
     train_set, test_set = _dataset(run.train.data, data), _dataset(run.test.data, data)
     whole, selection = train_set.samples(run.train.list), train_set.samples(run.train.selection)
-    plan.check_limit(run.train, len(whole))
     train = spread(whole, run.train.limit)
     return Lists(
         train,
