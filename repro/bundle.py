@@ -14,8 +14,7 @@ from repro import forms, plan, records
 from repro.compare import SEEDS, home_of
 from repro.data import DATASETS, dataset_class
 from repro.data.archive import Limits, unpack
-from repro.data.base import Part
-from repro.faults import UNREADABLE, contradictions, record_faults, sentence
+from repro.faults import UNREADABLE, contradictions, record_faults, unreadable
 from repro.files import write_atomically
 from repro.records import FILES, Record
 
@@ -147,8 +146,7 @@ def content_faults(record: Record) -> list[str]:
         if not faults:
             faults = [*record_faults(record), *_count_faults(record.data), *_text_faults(record)]
     except UNREADABLE as error:
-        said = sentence(error).removeprefix(f"{record.path}: ").removesuffix("; restore it from git")
-        faults = [f"cannot be read: {said}"]
+        faults = [unreadable(record, error).removesuffix("; restore it from git")]
     return faults
 
 
@@ -184,12 +182,12 @@ def _count_faults(data: dict) -> Iterator[str]:
         elif is_unpublished(each["data"]):
             yield f"the {role} list is of {each['data']}, whose numbers are not published"
     report = data["lists"]["report"]
-    declared = getattr(dataset_class(report["data"]), "lists", {}).get(report["list"])
-    if isinstance(declared, Part):
-        most = dataset_class(report["data"]).counts[declared.split]
-        whole = not (declared.only or declared.without)
-        if report["n"] > most or (whole and report["n"] != most):
-            yield f"the report list has {report['n']} images, {report['data']} has {most} in {declared.split}"
+    dataset = dataset_class(report["data"])
+    most = dataset.most_images(report["list"])
+    if most is not None:
+        part = dataset.lists[report["list"]]
+        if report["n"] > most or (part.is_whole and report["n"] != most):
+            yield f"the report list has {report['n']} images, {report['data']} has {most} in {part.split}"
 
 
 def is_unpublished(data: str) -> bool:

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from repro import claims, external, pages, records, views
-from repro.command import Parser, run
+from repro.command import Parser, run, sentence
 from repro.compare import find_suite, folder_of, home_of, shown_as, suite_called
 from repro.demo import demo_differences
-from repro.faults import UNREADABLE, contradictions, record_faults, sentence, wrong_report, wrong_scores
+from repro.faults import UNREADABLE, contradictions, record_faults, unreadable, wrong_report, wrong_scores
 from repro.papers.spec import Suite
 from repro.records import Folder, Record
 from repro.words import many
@@ -163,7 +163,7 @@ def check_external(folder: Folder, report: Report) -> None:
             if each.data["name"] != each.id:
                 faults.append(f"its file is called {each.id}, it says {each.data['name']}")
         except UNREADABLE as error:
-            faults = [f"cannot be read: {sentence(error)}"]
+            faults = [unreadable(each, error)]
         report.failures += [f"{each.path}: {fault}" for fault in faults]
     report.failures += [f"{path}: part of no whole external score; remove it" for path in external.strays(folder)]
 

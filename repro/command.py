@@ -71,7 +71,7 @@ def run(main: Callable[[Sequence[str] | None], int], arguments: Sequence[str] | 
         print(f"{prog}: {package} is not installed here; {LACKING}", file=sys.stderr)
         return BAD_INPUT
     except (ValueError, OSError) as error:
-        print(f"{prog}: {' '.join(sentence(error).split())}", file=sys.stderr)
+        print(f"{prog}: {sentence(error)}", file=sys.stderr)
         return BAD_INPUT
 
 
@@ -91,12 +91,15 @@ def _open_streams() -> None:
 
 
 def sentence(error: Exception) -> str:
-    """Return what an error says; of the system's about a file or a letter, which one, and what to do."""
+    """Return what an error says, in a line; of the system's about a file or a letter, which one, and what to do.
+
+    A missing key says that it is missing.
+    """
     if isinstance(error, UnicodeEncodeError):
         return f"{error.object[error.start]!a} cannot be written in the encoding {error.encoding}; set PYTHONUTF8=1."
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
     if not isinstance(error, OSError) or (error.filename is None and not full):
-        return str(error)
+        return f"{error} is missing" if isinstance(error, KeyError) else " ".join(str(error).split())
     remedy = "make room" if full else "correct the name or its permissions"
     return f"{error.filename or 'a file, or what is printed'}: cannot be read or written ({error.strerror}); {remedy}."
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from repro import plan, records
+from repro.command import sentence
 from repro.metrics import BINS, Evidence
 from repro.records import Record
 from repro.schedule import learning_rate, steps_per_epoch
@@ -20,12 +21,12 @@ def record_faults(record: Record) -> list[str]:
     try:
         return list(_faults(record))
     except UNREADABLE as error:
-        return [f"cannot be read: {sentence(error).removeprefix(f'{record.path}: ')}"]
+        return [unreadable(record, error)]
 
 
-def sentence(error: Exception) -> str:
-    """Return an error in one line; a missing key says that it is missing."""
-    return f"{error} is missing" if isinstance(error, KeyError) else " ".join(str(error).split())
+def unreadable(record: Record, error: Exception) -> str:
+    """Return that a record cannot be read, and why: without its path, which whoever says it names."""
+    return f"cannot be read: {sentence(error).removeprefix(f'{record.path}: ')}"
 
 
 def _faults(record: Record) -> Iterator[str]:

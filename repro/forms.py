@@ -24,10 +24,10 @@ class Number(float):
 
 
 WORDS = {
-    **{str: "text", int: "a whole number below 2^63", Count: "a whole number from 0 to 2^63"},
-    **{float: "a number below 2^63", Amount: "a number from 0 to 2^63", Share: "a number from 0 to 1"},
-    **{bool: "true or false", dict: "an object", list: "a list", None: "null", Number: "a number"},
-}
+    str: "text", bool: "true or false", dict: "an object", list: "a list", None: "null", Number: "a number",
+    int: "a whole number below 2^63", Count: "a whole number from 0 to 2^63", float: "a number below 2^63",
+    Amount: "a number from 0 to 2^63", Share: "a number from 0 to 1",
+}  # fmt: skip
 IDENTITY = {  # of a run
     "network": str,
     "options": dict,
@@ -37,17 +37,15 @@ IDENTITY = {  # of a run
     "test": {"data": str, "list": str},
 }
 POINT = {  # of a training curve as it grows
-    **{"step": Count, "epoch": Count, "learning_rate": Number, "train_loss": Number, "seconds": Amount},
-    **{"selection_loss?": Number, "selection_score?": Number, "report_loss?": Number},
-}
+    "step": Count, "epoch": Count, "learning_rate": Number, "train_loss": Number, "seconds": Amount,
+    "selection_loss?": Number, "selection_score?": Number, "report_loss?": Number,
+}  # fmt: skip
 LIST = {"data": str, "list": str, "n": Count, "sha256": str, "units": [str]}
-_MACHINE = {
-    **{"device": str, "cpu?": (str, None), "cuda?": (str, None), "system?": str, "python?": str},
-    **{"libraries?": {str: str}, "cores?": (Count, None), "threads?": Count},
-    **{"memory_gib?": Amount, "processes?": Count},
-}
-MACHINES = [_MACHINE]
-_BLOCK = {"name": str, "inputs?": list, "layers?": str, "parameters?": Count, "part?": str}
+MACHINE = {
+    "device": str, "cpu?": (str, None), "cuda?": (str, None), "system?": str, "python?": str, "libraries?": {str: str},
+    "cores?": (Count, None), "threads?": Count, "memory_gib?": Amount, "processes?": Count,
+}  # fmt: skip
+BLOCK = {"name": str, "inputs?": list, "layers?": str, "parameters?": Count, "part?": str}
 RECORD = {  # what a record holds at least
     "id": str,
     "run": IDENTITY,
@@ -56,12 +54,12 @@ RECORD = {  # what a record holds at least
     "lists": {"train": LIST, "selection": LIST | {"images": [str]}, "report": LIST},
     "training": ({"steps": Count, "ended": str, "selected_epoch": Count, "label_pixels": [Count]}, None),
     "network": {"parameters": Count, "flops": (Count, None), "size": [Count]},
-    "structure": ({"blocks": [_BLOCK]}, None),
+    "structure": ({"blocks": [BLOCK]}, None),
     "provenance": {
-        **{"commit": str, "clean": (bool, None), "kind": str, "machines": MACHINES, "seconds": Amount},
+        "commit": str, "clean": (bool, None), "kind": str, "machines": [MACHINE], "seconds": Amount,
         "peak_memory_bytes?": (Count, None),
     },
-}
+}  # fmt: skip
 
 
 def read(path: Path, form: Form, complaint: str):

@@ -17,7 +17,6 @@ from repro.command import DONE, STOPPED, Parser, Stop, time_span
 from repro.command import run as run_command
 from repro.compare import SEEDS
 from repro.data import DATASETS, check_options, dataset_class, find_root, search_folders
-from repro.data.base import Part
 from repro.dry_run import describe_plan
 from repro.papers.spec import Suite
 from repro.papers.suites import REPRODUCTION, SUITES
@@ -170,18 +169,15 @@ def _check_lock(options: argparse.Namespace) -> None:
 
 def _check_limit(suites: Sequence[Suite]) -> None:
     """Raise where no training list of any suite has as many images as the suites are limited to."""
-    for suite in suites:
-        most = max(map(_most_images, {stand.train for stand in suite.data.values()}), default=0)
-        if suite.limit is None or suite.limit <= most:
-            return
-    raise ValueError(f"--limit {suites[0].limit}: {suites[0].name} trains on {most} images at most; give fewer")
+    most = [max(map(_most_images, {stand.train for stand in suite.data.values()})) for suite in suites]
+    beyond = [suite.limit is not None and suite.limit > images for suite, images in zip(suites, most)]
+    if suites and all(beyond):
+        raise ValueError(f"--limit {suites[0].limit}: {suites[0].name} trains on {most[0]} images at most; give fewer")
 
 
 def _most_images(data: str) -> float:
-    """How many images a data set can have in its training list, as declared; no end where that is not."""
-    found = dataset_class(data) if data in DATASETS else None
-    part = getattr(found, "lists", {}).get("train")
-    return found.counts.get(part.split, math.inf) if isinstance(part, Part) else math.inf
+    """How many images a data set can have in its training list; no end where none is declared."""
+    return (dataset_class(data).most_images("train") if data in DATASETS else None) or math.inf
 
 
 def _legs(options: argparse.Namespace, order: Order) -> list[tuple[Suite, Order]]:

@@ -39,6 +39,11 @@ class Part:
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all of the split."""
+        return not (self.only or self.without)
+
     def choose(self, samples: Sequence[Sample]) -> tuple[Sample, ...]:
         """Return those of the split's samples that are in this part, in their order."""
         return tuple(sample for sample in samples if self._holds(sample))
@@ -106,6 +111,12 @@ class SegmentationSet:
             f"{cls.name}: no folder called {' or '.join(cls.folders)} (looked in: {looked}). Get it from {cls.where}; "
             "then name the folder that holds it with --data DIR or $REPRO_DATA, or put it into ./data."
         )
+
+    @classmethod
+    def most_images(cls, list_name: str) -> int | None:
+        """Return how many images a list can have: its official split's number; None where it is drawn or not there."""
+        part = cls.lists.get(list_name)
+        return cls.counts.get(part.split) if isinstance(part, Part) else None
 
     @classmethod
     def recognises(cls, folder: Path) -> bool:

@@ -126,7 +126,7 @@ def note_machines(folder: Path, device: torch.device, processes: Processes) -> N
 
 def _machines(folder: Path) -> list[dict]:
     path = folder / "machines.json"
-    return records.read_run(path, forms.MACHINES) if path.exists() else []
+    return records.read_run(path, [forms.MACHINE]) if path.exists() else []
 
 
 def trained_seconds(folder: Path, progress: Progress) -> float:

@@ -144,7 +144,7 @@ def _why_without(folder: Path) -> str:
     """Why a folder holds no weights, as the end of a sentence."""
     if (folder / "record.json").exists():
         record = read_run(folder / "record.json")
-        if record.get("training") is None and "run" in record:
+        if record["training"] is None:
             return f"{record['run']['network']} was evaluated only, so that there are no weights to load"
         return "the weights of this run are gone; only its record is left"
     if any(folder.glob("checkpoint-*.pt")):
