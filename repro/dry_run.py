@@ -12,6 +12,7 @@ from repro.data import find_root, open_dataset, search_folders
 from repro.folders import every
 from repro.papers.spec import Suite
 from repro.plan import Job, Run, Split
+from repro.schedule import steps_per_epoch
 from repro.suite import Order, is_done, jobs_of, runs_folder, short
 from repro.words import duration, many
 
@@ -79,7 +80,7 @@ class Known:
 
     def _steps(self, run: Run, data: Sequence[str]) -> int | None:
         n = self._length(run.train, data)
-        return None if n is None else run.recipe.epochs * -(-n // run.recipe.batch)
+        return None if n is None else run.recipe.epochs * steps_per_epoch(n, run.recipe.batch)
 
     def _length(self, split: Split, data: Sequence[str]) -> int | None:
         """How many images a training list has: as records say, or the data set itself where it is found."""

@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 
 from repro import forms, records
-from repro.forms import read_points
 
 ID = re.compile(r"[0-9a-f]{12}")
 RUNNING, DONE, FAILED, INTERRUPTED = STATES = ("running", "done", "failed", "interrupted")
@@ -73,7 +72,7 @@ class RunFolder:
     @property
     def points(self) -> list[dict]:
         """The points of its training curve so far, oldest first."""
-        return read_points(self.path / "log.jsonl")
+        return forms.read_log(self.path / "log.jsonl")
 
     @property
     def seconds(self) -> float | None:

@@ -85,7 +85,7 @@ def read(path: Path, form: Form, complaint: str):
     return value
 
 
-def read_points(path: Path) -> list[dict]:
+def read_log(path: Path) -> list[dict]:
     """Return the points of a `log.jsonl`, a JSON object a line, oldest first; none where it is not there.
 
     A last line cut short by a kill is left out, and what follows on a line that is no point.

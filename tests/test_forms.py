@@ -65,8 +65,8 @@ POINT = {"step": 3, "epoch": 1, "learning_rate": 0.1, "train_loss": float("nan")
 )
 def test_points_are_read_up_to_the_first_that_is_none(tmp_path, end):
     (tmp_path / "log.jsonl").write_bytes(json.dumps(POINT).encode() + b"\n" + end)
-    assert [point["step"] for point in forms.read_points(tmp_path / "log.jsonl")] == [3]
-    assert forms.read_points(tmp_path / "none") == []
+    assert [point["step"] for point in forms.read_log(tmp_path / "log.jsonl")] == [3]
+    assert forms.read_log(tmp_path / "none") == []
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def micro_batch_of(
     path = setting.runs / f"micro-batch.{name}.{kind(setting.device)}.json"
     if path.exists():
         complaint = "not a micro-batch that was found to fit ({}); delete it, and it is found anew"
-        return forms.read(path, {"micro_batch": (int, None)}, complaint)["micro_batch"]
+        return forms.read(path, {"micro_batch": (forms.Count, None)}, complaint)["micro_batch"]
     runs = {}
     for job in jobs:
         if job.run.trained:

@@ -13,12 +13,13 @@ from repro.command import sentence
 from repro.data.base import content_hash, fingerprint
 from repro.data.samples import EvaluationSamples
 from repro.files import write_atomically
+from repro.forms import read_log
 from repro.models.cost import cost_and_structure
 from repro.parallel import Processes
 from repro.plan import Run, Split
 from repro.runner.lists import Lists, label_counts
 from repro.runner.setting import Setting, is_exact, run_folder
-from repro.training import Interrupted, Progress, Trained, read_log
+from repro.training import Interrupted, Progress, Trained
 
 
 def make_record(

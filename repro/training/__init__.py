@@ -1,8 +1,8 @@
 """Training: a stream of samples, a schedule and a step, each a pure function of the step's number."""
 
+from repro.forms import read_log
 from repro.training.exact import WORKSPACE, exact_operations
 from repro.training.failures import Failed, explained
-from repro.training.log import read_log
 from repro.training.loop import INTERVAL, Trainer
 from repro.training.state import Events, Interrupted, NonFinite, Progress, Trained
 from repro.training.step import AUTOCAST, copy_weights, make_optimiser, normalise

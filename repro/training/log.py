@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from repro.files import write_atomically
-from repro.forms import read_points as read_log
+from repro.forms import read_log
 
 
 def append_point(path: Path, point: dict) -> None:

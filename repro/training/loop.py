@@ -13,13 +13,14 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from repro import checkpoint
+from repro.forms import read_log
 from repro.losses import Loss, Totals
 from repro.papers.spec import Recipe
 from repro.parallel import ALONE, Processes
 from repro.parallel.layers import Here, synchronised
 from repro.schedule import learning_rate, steps_per_epoch
 from repro.training.loading import loading
-from repro.training.log import append_point, cut_log, read_log
+from repro.training.log import append_point, cut_log
 from repro.training.saving import Saver
 from repro.training.state import Events, Interrupted, NonFinite, Progress, Trained, difference
 from repro.training.step import AUTOCAST, all_finite, copy_weights, evaluating, make_optimiser, move_average, normalise
