@@ -38,7 +38,10 @@ def test_what_is_kept_grows_by_the_image():
 @pytest.mark.slow
 def test_every_row_is_under_its_goal_and_recomputes_where_it_needs_to():
     sheet = measure(device=torch.device("cpu"))
-    assert sheet.found == f"all {len(sheet.rows)} are under their goals"
+    found, ratio = sheet.found.split("; ratio: ")
+    assert found == f"all {len(sheet.rows)} are under their goals"
+    taken = [float(row[5] or row[3]) / float(row[7]) for row in sheet.rows]
+    assert float(ratio) == pytest.approx(1 / max(taken), abs=0.006) and float(ratio) > 1
     names = [row[0] for row in sheet.rows]
     assert "TCNet (paper 2)" in names and "ours (paper 1)" in names and "U-Net++ (paper 1)" in names
     for row in sheet.rows:

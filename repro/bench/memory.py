@@ -29,13 +29,14 @@ def measure(*, device: torch.device | None = None, every: bool = False) -> Sheet
     """
     device = device or machine.pick_device("auto")
     chosen = [system for system in systems() if system.run.network not in EVALUATED_ONLY and (every or limit(system))]
-    rows, over = [], []
+    rows, over, ratios = [], [], []
     for system in chosen:
         kept, peak = computed(system, recompute=False)
         second = computed(system, recompute=True) if needs_recomputation(system.run) else None
         real = measured(system, device) if device.type == "cuda" else None
         taken = max(real or 0, (second or (kept, peak))[1])
         over += [system.name] if limit(system) and taken >= limit(system) else []
+        ratios += [limit(system) / taken] if limit(system) else []
         shape = f"{system.run.recipe.batch}x{system.size[0]}x{system.size[1]}"
         rows.append((
             system.name, shape, _gb(kept), _gb(peak), *map(_gb, second or ("", "")), _gb(real or ""),
@@ -52,7 +53,8 @@ def measure(*, device: torch.device | None = None, every: bool = False) -> Sheet
         rows=tuple(rows),
         goal=GOAL,
         machine=machine.describe(device),
-        found=f"over its goal: {', '.join(over)}" if over else f"all {len(rows)} are under their goals",
+        found=(f"over its goal: {', '.join(over)}" if over else f"all {len(rows)} are under their goals")
+        + f"; ratio: {min(ratios):.2f}",  # of the goal to what the tightest takes
     )  # fmt: skip
 
 
